@@ -1,0 +1,71 @@
+import { formatDuration } from "../src/config/index.ts";
+import { chooseSlots } from "./lib/candidates.ts";
+import { defineCommand, flag, optional, optionalValue, value } from "./lib/command.ts";
+import { checkCommitOptions, pinCommit } from "./lib/commit.ts";
+import { describeLaunch } from "./lib/dry-run.ts";
+import { startRun } from "./lib/start.ts";
+import { chooseTests } from "./lib/tests.ts";
+import { code, t } from "./lib/text.ts";
+import { ami, duration, freeText, nameOf, pullRequest, ref, sha, testChoice } from "./lib/values.ts";
+import { answer, refuse } from "./services.ts";
+
+export const launch = defineCommand({
+  name: "launch",
+  summary: "Launches an instance on a slot, updates it, puts it behind the slot, tests it and terminates it.",
+  role: "developer",
+  acts: true,
+  repeatable: true,
+  takesTurn: true,
+  positionals: { slot: optional(nameOf("slot")) },
+  options: {
+    pr: value(pullRequest, "the head of this pull request"),
+    ref: value(ref, "the head of this branch, or this tag"),
+    sha: value(sha, "this commit"),
+    ami: value(ami, "another image than the slot's"),
+    tests: value(testChoice, "which browsers' tests run"),
+    keep: optionalValue(duration, "keep the environment afterwards, for this long"),
+    reason: value(freeText, "why, for those who wait"),
+    "no-wait": flag("refuse instead of queueing when the slot is taken"),
+    "dry-run": flag("say what would be done, and start nothing"),
+  },
+  run: async (context, args) => {
+    const contradiction = checkCommitOptions(args);
+    if (contradiction) return contradiction;
+    const slots = chooseSlots(context, args.slot, args.pr?.repository ?? null);
+    if ("refused" in slots) return slots;
+    const tests = chooseTests(context, args.tests);
+    if ("refused" in tests) return tests;
+    const keepMs = typeof args.keep === "number" ? args.keep : null;
+    const tooLong = slots.find(({ config }) => keepMs !== null && keepMs > config.maxTtl);
+    if (tooLong) {
+      return refuse(
+        "max_ttl_reached",
+        t`${tooLong.name} is kept for at most ${formatDuration(tooLong.config.maxTtl)}.`,
+        t`Give a shorter time, such as ${code(`--keep ${formatDuration(tooLong.config.ttl)}`)}.`,
+      );
+    }
+    const configs = slots.map(({ config }) => config);
+    const commit = await pinCommit(context, configs, args);
+    if ("refused" in commit) return commit;
+    const keep = args.keep !== undefined || (configs[0]?.afterTests === "keep" && configs.length === 1);
+    const plan = { commit, ami: args.ami ?? null, tests: tests.choice, keep, keepMs };
+    if (args["dry-run"]) return answer(describeLaunch(context, slots, plan));
+    return await startRun(context, {
+      kind: "launch",
+      candidates: slots.map(({ name }) => name),
+      input: {
+        sha: commit.sha,
+        ref: commit.ref,
+        pr: commit.pr,
+        ami: plan.ami,
+        tests: plan.tests,
+        keep,
+        keepMs,
+      },
+      sha: commit.sha,
+      pr: commit.pr,
+      reason: args.reason ?? null,
+      noWait: args["no-wait"],
+    });
+  },
+});

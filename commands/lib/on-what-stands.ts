@@ -1,0 +1,34 @@
+import type { LeaseView } from "../../src/engine/types.ts";
+import type { JsonObject } from "../../src/util/json.ts";
+import type { CommandContext, Outcome, Refusal } from "../services.ts";
+import { findSlot, leaseOf, requireEnvironment, requireHolder, requireSettled } from "./slots.ts";
+import { startRun } from "./start.ts";
+
+/**
+ * Starts one step of the pipeline on what stands on a slot: for its holder, else for a maintainer. `input`
+ * may refuse, or add what only the environment can tell.
+ */
+export async function startOnSlot(
+  context: CommandContext,
+  written: string,
+  kind: "update" | "swap" | "test" | "terminate",
+  input: (lease: LeaseView) => Promise<JsonObject | Refusal>,
+): Promise<Outcome> {
+  const slot = findSlot(context, written);
+  if ("refused" in slot) return slot;
+  const lease = await leaseOf(context.services, slot.name);
+  const refusal =
+    requireSettled(context, lease) ??
+    requireEnvironment(context, lease) ??
+    requireHolder(context, lease, `${kind} ${slot.name}`, null);
+  if (refusal) return refusal;
+  const wanted = await input(lease);
+  if (isRefusal(wanted)) return wanted;
+  const sha = typeof lease.facts.sha === "string" ? lease.facts.sha : null;
+  const pr = typeof lease.facts.pr === "number" ? lease.facts.pr : null;
+  return await startRun(context, { kind, candidates: [slot.name], input: wanted, sha, pr, adopt: true });
+}
+
+function isRefusal(value: JsonObject | Refusal): value is Refusal {
+  return value.refused === true;
+}

@@ -1,0 +1,131 @@
+import type { SlotConfig } from "../../src/config/index.ts";
+import type { Refusal as EngineRefusal, LeaseView, Person } from "../../src/engine/types.ts";
+import { isReasonCode } from "../reason-codes.ts";
+import { type CommandContext, type CommandServices, type Refusal, refuse } from "../services.ts";
+import { leasesOf } from "./leases.ts";
+import { requireRole } from "./roles.ts";
+import { closest } from "./suggest.ts";
+import { bold, code, link, type Part, type Text, t, time } from "./text.ts";
+
+export interface NamedSlot {
+  readonly name: string;
+  readonly config: SlotConfig;
+}
+
+/** The slot of this name; a phone's capital letter is forgiven. */
+export function findSlot(context: CommandContext, written: string): NamedSlot | Refusal {
+  const { slots } = context.services.config().config;
+  const name = Object.keys(slots).find((known) => known.toLowerCase() === written.toLowerCase());
+  const config = name === undefined ? undefined : slots[name];
+  if (name !== undefined && config) return { name, config };
+  const known = Object.keys(slots);
+  const meant = closest(written, known);
+  return refuse(
+    "unknown_slot",
+    t`There is no slot ${code(written)}.${meant ? t` Did you mean ${bold(meant)}?` : null}`,
+    known.length === 0 ? t`The configuration has no slots.` : t`Slots: ${known.join(", ")}.`,
+  );
+}
+
+export async function leaseOf(services: CommandServices, slot: string): Promise<LeaseView> {
+  const [lease] = await leasesOf(services.engine, [slot]);
+  if (!lease) throw new Error(`The engine answered no lease for ${slot}.`);
+  return lease;
+}
+
+export function isHolder(lease: LeaseView, person: Person): boolean {
+  return lease.holder?.id === person.id;
+}
+
+export function runLink(services: CommandServices, runId: number): Part {
+  return services.dashboardUrl === null
+    ? `run #${runId}`
+    : link(`run #${runId}`, `${services.dashboardUrl}/#run-${runId}`);
+}
+
+export function boardLink({ dashboardUrl }: CommandServices, lease: LeaseView): Text | null {
+  return dashboardUrl === null ? null : t` ${link("Board", `${dashboardUrl}/#slot-${lease.resource}`)}`;
+}
+
+/** Who holds a slot, why, since when, until when, and the run. */
+export function holderText(services: CommandServices, lease: LeaseView): Text {
+  const who = t`${bold(lease.holder?.name ?? "nobody known")}`;
+  const doing =
+    lease.mode === "run" && lease.runId !== null
+      ? t` (${runLink(services, lease.runId)} is at work)`
+      : lease.mode === "kept"
+        ? t` (a kept environment)`
+        : lease.mode === "dirty"
+          ? t` (being cleaned up)`
+          : null;
+  const why = lease.reason === null ? t`, no reason given` : t`: ${lease.reason}`;
+  const since = lease.since === null ? null : t`, since ${time(lease.since)}`;
+  const until = lease.until === null ? null : t`, until ${time(lease.until)}`;
+  return t`${who}${doing}${why}${since}${until}`;
+}
+
+/**
+ * Lets the holder through, and a maintainer where the command says so. `force` is what a maintainer must say
+ * for another's slot; null where the role alone is enough.
+ */
+export function requireHolder(
+  context: CommandContext,
+  lease: LeaseView,
+  doing: string,
+  force: { given: boolean; command: string } | null,
+): Refusal | null {
+  if (lease.holder === null || isHolder(lease, context.person)) return null;
+  const held = t`${bold(lease.resource)} is held by ${holderText(context.services, lease)}.`;
+  if (!context.roles.has("maintainer")) {
+    const missing = requireRole(context, "developer", doing);
+    if (missing) return missing;
+    const way = force ? t`, or a maintainer: ${code(`${force.command} --force`)}` : t` or a maintainer`;
+    return refuse(
+      "not_holder",
+      held,
+      t`Ask ${lease.holder.name}${way}.${boardLink(context.services, lease)}`,
+    );
+  }
+  if (force === null || force.given) return null;
+  return refuse(
+    "force_needed",
+    held,
+    t`If you mean it: ${code(`${force.command} --force`)}. The holder is told.`,
+  );
+}
+
+/** Refuses while a run is at work or a cleanup is not confirmed: nobody changes such a slot by hand. */
+export function requireSettled(context: CommandContext, lease: LeaseView): Refusal | null {
+  const { prefix, services } = context;
+  if (lease.mode === "run" && lease.runId !== null) {
+    return refuse(
+      "slot_busy",
+      t`${runLink(services, lease.runId)} of ${lease.holder?.name ?? "nobody known"} is at work on ${bold(lease.resource)}.`,
+      t`Wait for its end, or ${code(`${prefix} cancel ${lease.runId}`)}.`,
+    );
+  }
+  if (lease.mode === "dirty") {
+    return refuse(
+      "slot_dirty",
+      t`The cleanup of ${bold(lease.resource)} is not confirmed (${lease.reason ?? "it is under way"}).`,
+      t`It is tried again by itself; a maintainer can hurry it: ${code(`${prefix} clean ${lease.resource}`)}.`,
+    );
+  }
+  return null;
+}
+
+/** Refuses when no instance stands on the slot. */
+export function requireEnvironment(context: CommandContext, lease: LeaseView): Refusal | null {
+  if (lease.hasEnvironment) return null;
+  return refuse(
+    "nothing_there",
+    t`Nothing stands on ${bold(lease.resource)}.`,
+    t`${code(`${context.prefix} launch ${lease.resource} --keep`)} puts something there and keeps it.`,
+  );
+}
+
+/** The engine's own "no", which races can bring about after the command had looked. */
+export function fromEngine(context: CommandContext, refusal: EngineRefusal): Refusal {
+  const reasonCode = isReasonCode(refusal.reasonCode) ? refusal.reasonCode : "internal_error";
+  return refuse(reasonCode, t`${refusal.message}`, t`${code(`${context.prefix} status`)} shows the board.`);
+}

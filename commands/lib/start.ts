@@ -1,0 +1,76 @@
+import type { SubmitRequest } from "../../src/engine/types.ts";
+import type { JsonObject } from "../../src/util/json.ts";
+import { answer, type CommandContext, type Outcome, type Refusal, refuse } from "../services.ts";
+import { estimateStart, roughly } from "./estimate.ts";
+import { boardLink, fromEngine, holderText, leaseOf, runLink } from "./slots.ts";
+import { bold, code, type Text, t } from "./text.ts";
+
+type Request = Pick<SubmitRequest, "kind" | "candidates" | "input"> &
+  Partial<Pick<SubmitRequest, "reason" | "pr" | "sha" | "retryOf" | "adopt" | "noWait">>;
+
+/** Hands a run to the engine and says what became of it: started, queued with an estimate, or known already. */
+export async function startRun(context: CommandContext, request: Request): Promise<Outcome> {
+  const { services, person, via, dedupeKey } = context;
+  const config = services.config();
+  await services.rememberConfig(config);
+  await context.turn();
+  const submitted = await services.engine.submit({
+    ...request,
+    input: { ...request.input, ...originOf(context) },
+    requestedBy: person,
+    via,
+    configHash: config.hash,
+    dedupeKey,
+  });
+  if (submitted.refused) {
+    const taken = submitted.reasonCode === "slot_taken" ? await slotTaken(context, request) : null;
+    return taken ?? fromEngine(context, submitted);
+  }
+  const { run, position, repeated } = submitted;
+  if (repeated) return answer(t`${runLink(services, run.id)} was already started by this.`, run);
+  const where = run.target ?? request.candidates.join(" or ");
+  const what = t`${runLink(services, run.id)}: ${bold(request.kind)} of ${bold(where)}`;
+  if (position === null) return answer(t`${what} has started.`, run);
+  return answer(
+    t`${what} is waiting. ${await queueText(context, request.candidates, run.id, position)}`,
+    run,
+  );
+}
+
+/** Who has the slot that was named; null when several would have done, or when it came free meanwhile. */
+async function slotTaken(context: CommandContext, { kind, candidates }: Request): Promise<Refusal | null> {
+  const [only] = candidates;
+  if (only === undefined || candidates.length > 1) return null;
+  const lease = await leaseOf(context.services, only);
+  if (lease.mode === "free") return null;
+  const command = code(`${context.prefix} ${kind} ${only}`);
+  return refuse(
+    "slot_taken",
+    t`${bold(only)} is taken by ${holderText(context.services, lease)}.`,
+    t`Without ${code("--no-wait")}, ${command} waits in the queue and starts by itself.${boardLink(context.services, lease)}`,
+  );
+}
+
+/** Surfaces read from here where the run was asked for, and show it there. */
+function originOf({ origin }: CommandContext): JsonObject {
+  return origin.channel === undefined ? {} : { origin: { channel: origin.channel } };
+}
+
+async function queueText(
+  context: CommandContext,
+  candidates: readonly string[],
+  runId: number,
+  position: number,
+): Promise<Text> {
+  const { services, prefix } = context;
+  const leave = t` It starts by itself; ${code(`${prefix} cancel ${runId}`)} gives the place up.`;
+  const [only] = candidates;
+  if (only === undefined || candidates.length > 1) {
+    return t`No slot is free; it is number ${position} in the queue.${leave}`;
+  }
+  const lease = await leaseOf(services, only);
+  const now = services.clock.now();
+  const at = await estimateStart(services.engine, lease, await services.engine.queue(only), runId, now);
+  const estimate = at === null ? t`no earlier run tells how long` : t`probably in ${roughly(at - now)}`;
+  return t`${bold(only)} is held by ${holderText(services, lease)}. Number ${position} in the queue, ${estimate}.${leave}`;
+}

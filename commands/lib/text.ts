@@ -1,0 +1,100 @@
+/**
+ * What a person reads, before a surface gives it form. A reply is made of parts, so that whatever a person
+ * wrote is escaped where it is shown and never becomes markup, a link or a ping.
+ */
+export type Part =
+  | string
+  | { readonly kind: "bold" | "code" | "block"; readonly text: string }
+  | { readonly kind: "link"; readonly text: string; readonly url: string }
+  | { readonly kind: "time"; readonly at: number };
+
+export type Text = readonly Part[];
+
+type Insertable = Part | Text | number | null | undefined;
+
+/** A template tag: everything put in stays a part of its own; null and undefined put in nothing. */
+export function t(strings: TemplateStringsArray, ...values: readonly Insertable[]): Text {
+  const parts: Part[] = [];
+  strings.forEach((fixed, index) => {
+    if (fixed !== "") parts.push(fixed);
+    const value = values[index];
+    if (value === null || value === undefined) return;
+    if (Array.isArray(value)) parts.push(...(value as Text));
+    else parts.push(typeof value === "number" ? String(value) : (value as Part));
+  });
+  return parts;
+}
+
+export const bold = (text: string): Part => ({ kind: "bold", text });
+export const code = (text: string): Part => ({ kind: "code", text });
+/** Several lines as they are: output, logs. */
+export const block = (text: string): Part => ({ kind: "block", text });
+export const link = (text: string, url: string): Part => ({ kind: "link", text, url });
+/** A moment in milliseconds since 1970; shown in the reader's own time zone where the surface can. */
+export const time = (at: number): Part => ({ kind: "time", at });
+
+/** Texts one under the other; what is null is left out. */
+export function lines(...texts: readonly (Text | null | undefined)[]): Text {
+  return join(
+    texts.filter((text) => text !== null && text !== undefined),
+    "\n",
+  );
+}
+
+export function join(texts: readonly Text[], between: string): Text {
+  return texts.flatMap((text, index) => (index === 0 ? text : [between, ...text]));
+}
+
+/** For terminals, logs and audit lines. */
+export function toPlain(text: Text): string {
+  return text.map(plainPart).join("");
+}
+
+function plainPart(part: Part): string {
+  if (typeof part === "string") return part;
+  if (part.kind === "link") return `${part.text} (${part.url})`;
+  if (part.kind === "time") return utc(part.at);
+  if (part.kind === "block") return `\n${part.text}\n`;
+  return part.text;
+}
+
+/** Slack's mrkdwn. Its three control characters are escaped, so no text can ping or link. */
+export function toSlack(text: Text): string {
+  return text.map(slackPart).join("");
+}
+
+function slackPart(part: Part): string {
+  if (typeof part === "string") return escapeSlack(part);
+  if (part.kind === "time") return slackTime(part.at);
+  if (part.kind === "link") return `<${slackUrl(part.url)}|${escapeSlack(part.text).replaceAll("|", "¦")}>`;
+  // Slack has no escape for a backtick inside code: a look-alike keeps the span closed where we closed it.
+  const shown = escapeSlack(part.text).replaceAll("`", "ˋ");
+  if (part.kind === "bold") return `*${shown.replaceAll("*", "∗")}*`;
+  return part.kind === "code" ? `\`${shown}\`` : `\n\`\`\`\n${shown}\n\`\`\`\n`;
+}
+
+/** https://docs.slack.dev/messaging/formatting-message-text/#escaping */
+export function escapeSlack(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+function slackUrl(url: string): string {
+  return encodeURI(decodeSafely(url)).replace(/[|<>]/g, (found) => encodeURIComponent(found));
+}
+
+function decodeSafely(url: string): string {
+  try {
+    return decodeURI(url);
+  } catch {
+    return url;
+  }
+}
+
+function slackTime(at: number): string {
+  return `<!date^${Math.floor(at / 1000)}^{date_short_pretty} {time}|${utc(at)}>`;
+}
+
+/** `2026-11-21 04:10 UTC` */
+export function utc(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}

@@ -1,0 +1,140 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import BetterSqlite3 from "better-sqlite3";
+import { Kysely, type Transaction } from "kysely";
+import { Migrator } from "kysely/migration";
+import { SlipwayError } from "../src/util/errors.ts";
+import { ImmediateSqliteDialect } from "./driver.ts";
+import { migrations } from "./migrations/index.ts";
+import type { Schema } from "./schema.ts";
+
+export type Database = Kysely<Schema>;
+/** The database itself or a transaction on it: what every query function takes. */
+export type Queryable = Database | Transaction<Schema>;
+
+export interface OpenDatabase {
+  readonly db: Database;
+  /** Copies the database safely while it is in use. */
+  backup(file: string): Promise<void>;
+  /** Whether a row can be written now; false on a full or read-only disk. */
+  writable(): boolean;
+  close(): Promise<void>;
+}
+
+/** How long a statement may wait for another process's lock, in ms. Short: the wait blocks the event loop. */
+const BUSY_TIMEOUT_MS = 1_000;
+
+/**
+ * Opens (or makes) the database at `file`, brings it to the newest schema and checks that it is sound.
+ *
+ * @throws SlipwayError `database_in_use` when another process holds it, `database_damaged` when SQLite's
+ *   integrity check finds faults, `database_newer` when a newer Slipway has migrated it.
+ */
+export async function openDatabase(file: string): Promise<OpenDatabase> {
+  mkdirSync(dirname(file), { recursive: true });
+  const guard = holdExclusively(file);
+  try {
+    const sqlite = openFile(file);
+    const db = new Kysely<Schema>({ dialect: new ImmediateSqliteDialect(sqlite) });
+    await migrate(db, file);
+    return {
+      db,
+      backup: async (target) => void (await sqlite.backup(target)),
+      writable: () => isWritable(sqlite),
+      close: async () => {
+        await db.destroy();
+        guard.close();
+      },
+    };
+  } catch (error) {
+    guard.close();
+    throw error;
+  }
+}
+
+function openFile(file: string): BetterSqlite3.Database {
+  const existed = existsSync(file);
+  const sqlite = new BetterSqlite3(file, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    sqlite.pragma("journal_mode = WAL");
+    // better-sqlite3 is compiled with NORMAL for WAL, which may lose the last commits on a power failure.
+    sqlite.pragma("synchronous = FULL");
+    sqlite.pragma("foreign_keys = ON");
+    if (existed) checkIntegrity(sqlite, file);
+  } catch (error) {
+    sqlite.close();
+    if (error instanceof SlipwayError) throw error;
+    throw damaged(file, [error instanceof Error ? error.message : String(error)], error);
+  }
+  return sqlite;
+}
+
+function checkIntegrity(sqlite: BetterSqlite3.Database, file: string): void {
+  const rows = sqlite.pragma("integrity_check") as { integrity_check: string }[];
+  const faults = rows.map((row) => row.integrity_check).filter((text) => text !== "ok");
+  if (faults.length > 0) throw damaged(file, faults);
+}
+
+function damaged(file: string, faults: string[], cause?: unknown): SlipwayError {
+  return new SlipwayError("database_damaged", `The database ${file} is damaged: ${faults[0]}`, {
+    cause,
+    fields: { file, faults: faults.slice(0, 10) },
+    remedy:
+      "Stop here: put the newest backup in its place (see docs/operations.md), or move the file away to begin an empty one; instances of this installation are found by their tags.",
+  });
+}
+
+/**
+ * One process at a time: an exclusive transaction on a second file, held open. The operating system frees it
+ * at once when the holder dies, however it dies, so there is no stale lock to clean up.
+ */
+function holdExclusively(file: string): BetterSqlite3.Database {
+  const lockFile = `${file}.lock`;
+  const lock = new BetterSqlite3(lockFile, { timeout: 0 });
+  try {
+    lock.pragma("journal_mode = DELETE");
+    lock.exec("begin exclusive");
+    return lock;
+  } catch (error) {
+    lock.close();
+    throw new SlipwayError("database_in_use", `Another Slipway process is using ${file}.`, {
+      cause: error,
+      fields: { file },
+      remedy: "Stop that process first; two bots on one database would fight over the slots.",
+    });
+  }
+}
+
+async function migrate(db: Database, file: string): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...migrations }) } });
+  const { error } = await migrator.migrateToLatest();
+  if (!error) return;
+  await db.destroy();
+  const unknown = error instanceof Error && /previously executed migration .* is missing/.test(error.message);
+  throw new SlipwayError(
+    unknown ? "database_newer" : "migration_failed",
+    unknown
+      ? `The database ${file} was made by a newer Slipway.`
+      : `The database ${file} could not be brought up to date.`,
+    {
+      cause: error,
+      fields: { file },
+      remedy: unknown
+        ? "Start the newer version again, or restore the backup made before it."
+        : "Nothing was changed. Look at the cause, check the free space, and start again.",
+    },
+  );
+}
+
+function isWritable(sqlite: BetterSqlite3.Database): boolean {
+  if (sqlite.inTransaction) return true;
+  try {
+    sqlite.exec(
+      "begin immediate; insert into meta values ('writable', '1') on conflict do update set value = '1'; commit",
+    );
+    return true;
+  } catch {
+    if (sqlite.inTransaction) sqlite.exec("rollback");
+    return false;
+  }
+}

@@ -1,0 +1,105 @@
+import { estimateStart } from "../../commands/lib/estimate.ts";
+import type { Config } from "../../src/config/index.ts";
+import type { EngineApi, LeaseMode, LeaseView, LogLine, RunView } from "../../src/engine/types.ts";
+import type { JsonObject } from "../../src/util/json.ts";
+
+/** The forms of `/api`, which other programs rely on: times ISO-8601 in UTC, null when absent. */
+
+export const slotStates = ["free", "busy", "held", "dirty"] as const;
+export type SlotState = (typeof slotStates)[number];
+
+const STATE_OF_MODE: Readonly<Record<LeaseMode, SlotState>> = {
+  free: "free",
+  run: "busy",
+  kept: "held",
+  locked: "held",
+  dirty: "dirty",
+};
+
+export function iso(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}
+
+export async function runForm(engine: EngineApi, run: RunView): Promise<JsonObject> {
+  const [steps, obligations] = await Promise.all([
+    engine.steps(run.id),
+    engine.obligations({ runId: run.id }),
+  ]);
+  const { id, uuid, kind, target, state, reason, via, pr, sha } = run;
+  return {
+    id,
+    uuid,
+    kind,
+    target,
+    state,
+    reason,
+    requestedBy: run.requestedBy.id,
+    via,
+    pr,
+    sha,
+    createdAt: iso(run.createdAt),
+    startedAt: iso(run.startedAt),
+    endedAt: iso(run.endedAt),
+    steps: steps.map((step) => ({
+      path: step.path,
+      name: step.name,
+      state: step.state,
+      attempt: step.attempt,
+      startedAt: iso(step.startedAt),
+      endedAt: iso(step.endedAt),
+      error: step.error ? { code: step.error.code, message: step.error.message } : null,
+    })),
+    obligations: obligations.map((owed) => ({
+      kind: owed.kind,
+      id: owed.id,
+      state: owed.state,
+      due: iso(owed.due),
+    })),
+    tests: run.tests ? { ...run.tests } : null,
+  };
+}
+
+export async function slotForm(engine: EngineApi, lease: LeaseView, now: number): Promise<JsonObject> {
+  const entries = await engine.queue(lease.resource);
+  const queue = await Promise.all(
+    entries.map(async (entry) => ({
+      run: entry.runId,
+      requestedBy: entry.requestedBy.id,
+      position: entry.position,
+      estimatedStart: iso(await estimateStart(engine, lease, entries, entry.runId, now)),
+    })),
+  );
+  const fact = (name: string) => {
+    const value = lease.facts[name];
+    return typeof value === "string" ? value : null;
+  };
+  return {
+    name: lease.resource,
+    state: STATE_OF_MODE[lease.mode],
+    holder: lease.holder?.id ?? null,
+    reason: lease.reason,
+    since: iso(lease.since),
+    until: iso(lease.until),
+    run: lease.runId,
+    instanceId: fact("instanceId"),
+    sha: fact("sha"),
+    ami: fact("ami"),
+    queue,
+  };
+}
+
+/** Environments as the configuration names them; nothing deploys them in this version. */
+export function environmentForms(config: Config): JsonObject[] {
+  return Object.keys(config.environments).map((name) => ({
+    name,
+    state: "idle",
+    sha: null,
+    revisionByRegion: {},
+    since: null,
+    run: null,
+  }));
+}
+
+export function logForm({ path, at, line }: LogLine): JsonObject {
+  return { path, at: iso(at), line };
+}

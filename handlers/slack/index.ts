@@ -1,0 +1,172 @@
+import { App, type Receiver, webApi } from "@slack/bolt";
+import type { Logger } from "pino";
+import type { CommandServices } from "../../commands/services.ts";
+import type { SlackSettings } from "../../src/config/index.ts";
+import type { Circumstances, Inbox, InboxHandler } from "../../src/engine/inbox.ts";
+import type { Outbox, Send } from "../../src/engine/outbox.ts";
+import type { Clock } from "../../src/util/clock.ts";
+import type { JsonObject } from "../../src/util/json.ts";
+import type { Redactor } from "../../src/util/redact.ts";
+import type { Dispatch } from "../dispatch.ts";
+import { type SlackAsker, slackAuthority } from "../roles.ts";
+import { Turnstile } from "../turnstile.ts";
+import { clientOptions, slackLogger } from "./client.ts";
+import {
+  askerOf,
+  handleSlashCommand,
+  type InTurn,
+  type SlackCommandOptions,
+  slashCommand,
+} from "./command.ts";
+import { createDirectory } from "./directory.ts";
+import {
+  createHttpEntrance,
+  createSocketEntrance,
+  deliveryKey,
+  type Intake,
+  type SlackListener,
+} from "./entrance.ts";
+import { createSender } from "./sender.ts";
+
+export interface SlackOptions {
+  readonly settings: SlackSettings;
+  readonly services: CommandServices;
+  readonly dispatch: Dispatch;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly redact: Redactor;
+  /** Types of events that are stored and handed to Bolt's listeners, e.g. `app_home_opened`. */
+  readonly events?: readonly string[];
+  /** Adds listeners to the Bolt app (buttons, App Home). */
+  readonly extend?: (bolt: App) => void;
+}
+
+/** Slack's side of the bot. The inbox and the outbox are made with its parts and given back to `connect`. */
+export interface Slack {
+  readonly client: webApi.WebClient;
+  readonly send: Send;
+  readonly inboxHandler: InboxHandler;
+  connect(parts: { inbox: Inbox; outbox: Outbox }): SlackEntrance;
+}
+
+export interface SlackEntrance {
+  /** Null in Socket Mode: nothing is expected at `/slack/events` then. */
+  readonly listener: SlackListener | null;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const CIRCUMSTANCES = "slipway";
+
+export function createSlack(options: SlackOptions): Slack {
+  const { settings, services, clock, log } = options;
+  const shared = clientOptions({ apiUrl: settings.apiUrl, log });
+  const client = new webApi.WebClient(settings.botToken, shared);
+  const directory = createDirectory(client, clock);
+  const authority = (asker: SlackAsker) =>
+    slackAuthority(directory, services.config().config, asker, (error) =>
+      log.warn({ err: error }, "Slack could not be asked about a person"),
+    );
+  const turnstile = new Turnstile();
+  let commandOptions: SlackCommandOptions | undefined;
+  const bolt = createBolt(options, shared, async (body, circumstances) => {
+    if (!commandOptions) throw new Error("Slack is not connected yet.");
+    await handleSlashCommand(commandOptions, slashCommand.parse(body), circumstances);
+  });
+  return {
+    client,
+    send: createSender(client, log),
+    inboxHandler: {
+      lane: laneOf,
+      handle: (payload, circumstances) => handOver(bolt, turnstile, payload, circumstances),
+    },
+    connect: ({ inbox, outbox }) => {
+      commandOptions = { dispatch: options.dispatch, outbox, redact: options.redact, authority };
+      const events = new Set(options.events);
+      const intake: Intake = {
+        keyOf: (body) => deliveryKey(body, events),
+        stored: (body) => {
+          const command = slashCommand.safeParse(body);
+          // Looked up while earlier commands are still being handled.
+          if (command.success) void authority(askerOf(command.data));
+        },
+      };
+      return createEntrance(options, shared, inbox, intake);
+    },
+  };
+}
+
+/** Commands have a lane each: a turnstile keeps the order of their effects. Clicks and events are per person. */
+function laneOf(payload: JsonObject): string {
+  if (typeof payload.command === "string") return `command-${String(payload.trigger_id)}`;
+  const user = payload.user;
+  return typeof user === "object" && user !== null && "id" in user ? String(user.id) : "events";
+}
+
+/**
+ * Bolt takes stored events as if they had just arrived; the acknowledgement was given before. The inbox calls
+ * this in order of arrival, so the place in the turnstile is taken before anything else.
+ */
+async function handOver(
+  bolt: App,
+  turnstile: Turnstile,
+  payload: JsonObject,
+  circumstances: Circumstances,
+): Promise<void> {
+  const turn = turnstile.enter();
+  try {
+    await bolt.processEvent({
+      body: { ...payload },
+      ack: async () => {},
+      customProperties: { [CIRCUMSTANCES]: { ...circumstances, turn: turn.wait } },
+    });
+  } finally {
+    turn.through();
+  }
+}
+
+function createBolt(
+  options: SlackOptions,
+  shared: webApi.WebClientOptions,
+  onCommand: (body: unknown, circumstances: InTurn) => Promise<void>,
+): App {
+  const fromInbox: Receiver = { init: () => {}, start: async () => {}, stop: async () => {} };
+  const bolt = new App({
+    receiver: fromInbox,
+    clientOptions: shared,
+    logger: slackLogger(options.log),
+    convoStore: false,
+    authorize: async () => ({ botToken: options.settings.botToken }),
+    ignoreSelf: false,
+  });
+  bolt.command(/.*/, async ({ command, context }) => {
+    // Put there by handOver; Bolt passes it on untouched.
+    await onCommand(command, context[CIRCUMSTANCES] as InTurn);
+  });
+  bolt.error(async (error) => {
+    throw error;
+  });
+  options.extend?.(bolt);
+  return bolt;
+}
+
+function createEntrance(
+  { settings, clock, log }: SlackOptions,
+  shared: webApi.WebClientOptions,
+  inbox: Inbox,
+  intake: Intake,
+): SlackEntrance {
+  const { mode } = settings;
+  if (mode.kind === "socket") {
+    const socket = createSocketEntrance({
+      appToken: mode.appToken,
+      clientOptions: shared,
+      inbox,
+      intake,
+      log,
+    });
+    return { listener: null, start: socket.start, stop: socket.stop };
+  }
+  const listener = createHttpEntrance({ signingSecret: mode.signingSecret, inbox, intake, clock, log });
+  return { listener, start: async () => {}, stop: async () => {} };
+}

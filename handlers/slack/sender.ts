@@ -1,0 +1,124 @@
+import type { webApi } from "@slack/bolt";
+import type { Logger } from "pino";
+import { z } from "zod";
+import type { Send, Sent } from "../../src/engine/outbox.ts";
+import { messageOf } from "../../src/util/errors.ts";
+import { slackErrorOf } from "./directory.ts";
+
+/** What the outbox sends to Slack. `text` is mrkdwn, escaped already. */
+export const outgoing = {
+  /** To the one who gave the command, seen by nobody else. */
+  reply: z.object({
+    text: z.string(),
+    user: z.string(),
+    channel: z.string(),
+    responseUrl: z.string().nullable(),
+  }),
+  /** To everyone in a channel; the response address is the way in where the bot is not a member. */
+  post: z.object({ text: z.string(), channel: z.string(), responseUrl: z.string().nullable() }),
+  /** To one person, in their own conversation with the bot. */
+  direct: z.object({ text: z.string(), user: z.string() }),
+} as const;
+
+export type OutgoingKind = keyof typeof outgoing;
+export type OutgoingBody<K extends OutgoingKind> = z.infer<(typeof outgoing)[K]>;
+
+/** Slack cuts a text at 40,000 characters; nobody reads so much. */
+const LONGEST_TEXT = 12_000;
+const RESPONSE_TIMEOUT_MS = 5_000;
+
+/** Faults of Slack's own that pass; everything else that Slack answers will be answered again. */
+const PASSING = new Set([
+  "internal_error",
+  "fatal_error",
+  "service_unavailable",
+  "request_timeout",
+  "team_added_to_org",
+  "ratelimited",
+  // Somebody may mend these while the message waits.
+  "invalid_auth",
+  "not_authed",
+  "token_expired",
+  "token_revoked",
+  "account_inactive",
+  "missing_scope",
+]);
+/** The bot cannot write there: another way may do. */
+const NO_WAY_IN = new Set([
+  "channel_not_found",
+  "not_in_channel",
+  "user_not_in_channel",
+  "is_archived",
+  "restricted_action",
+  "ekm_access_denied",
+]);
+
+/** Sends what the outbox holds for Slack. */
+export function createSender(client: webApi.WebClient, log: Logger, fetchFn: typeof fetch = fetch): Send {
+  const byResponseUrl = async (url: string | null, type: "ephemeral" | "in_channel", text: string) => {
+    if (url === null) return false;
+    try {
+      const answer = await fetchFn(url, {
+        method: "POST",
+        headers: { "content-type": "application/json; charset=utf-8" },
+        body: JSON.stringify({ response_type: type, replace_original: false, text }),
+        signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS),
+        redirect: "error",
+      });
+      await answer.body?.cancel();
+      return answer.ok;
+    } catch (error) {
+      log.debug({ err: error }, "a response address did not answer");
+      return false;
+    }
+  };
+  const reply = async ({ text, user, channel, responseUrl }: OutgoingBody<"reply">): Promise<void> => {
+    if (await byResponseUrl(responseUrl, "ephemeral", text)) return;
+    try {
+      await client.chat.postEphemeral({ channel, user, text });
+    } catch (error) {
+      if (!NO_WAY_IN.has(slackErrorOf(error) ?? "")) throw error;
+      await client.chat.postMessage({ channel: user, text, unfurl_links: false });
+    }
+  };
+  const post = async ({ text, channel, responseUrl }: OutgoingBody<"post">): Promise<void> => {
+    try {
+      await client.chat.postMessage({ channel, text, unfurl_links: false, unfurl_media: false });
+    } catch (error) {
+      if (!NO_WAY_IN.has(slackErrorOf(error) ?? "")) throw error;
+      if (!(await byResponseUrl(responseUrl, "in_channel", text))) throw error;
+    }
+  };
+  const direct = async ({ text, user }: OutgoingBody<"direct">): Promise<void> => {
+    await client.chat.postMessage({ channel: user, text, unfurl_links: false });
+  };
+  return async ({ kind, body }) => {
+    const cut = { ...body, text: String(body.text ?? "").slice(0, LONGEST_TEXT) };
+    try {
+      if (kind === "reply") await reply(outgoing.reply.parse(cut));
+      else if (kind === "post") await post(outgoing.post.parse(cut));
+      else if (kind === "direct") await direct(outgoing.direct.parse(cut));
+      else return { ok: false, permanent: true, error: `unknown kind ${kind}` };
+      return { ok: true };
+    } catch (error) {
+      return judge(error);
+    }
+  };
+}
+
+/** What a failed call means for the message. Throws what is worth another try soon. */
+export function judge(error: unknown): Sent {
+  const limited = z.object({ retryAfter: z.number() }).safeParse(error);
+  if (limited.success) {
+    return {
+      ok: false,
+      permanent: false,
+      retryAfterMs: limited.data.retryAfter * 1_000,
+      error: "rate limited",
+    };
+  }
+  if (error instanceof z.ZodError) return { ok: false, permanent: true, error: messageOf(error) };
+  const said = slackErrorOf(error);
+  if (said !== null && !PASSING.has(said)) return { ok: false, permanent: true, error: said };
+  throw error;
+}

@@ -1,0 +1,65 @@
+import type { Database, Queryable } from "../../db/connection.ts";
+import { readFence } from "../../db/leases.ts";
+import { readEpoch } from "../../db/meta.ts";
+import { codeOf } from "../util/errors.ts";
+import { FencedError, JournalUnavailableError } from "./errors.ts";
+
+/** The right to write about a resource: valid while the resource's fence is still this one. */
+export interface Fence {
+  readonly resource: string;
+  readonly fence: number;
+}
+
+/**
+ * Every state change goes through here: one immediate transaction that first makes sure that this process is
+ * still the one that may write (its epoch) and that the writer still holds its resource (its fence).
+ */
+export class Guard {
+  readonly #db: Database;
+  readonly #epoch: number;
+
+  constructor(db: Database, epoch: number) {
+    this.#db = db;
+    this.#epoch = epoch;
+  }
+
+  get db(): Database {
+    return this.#db;
+  }
+
+  /**
+   * @throws FencedError when the process or the resource has been taken over; nothing was written then.
+   * @throws JournalUnavailableError when the disk is full or faulty; nothing was written then either.
+   */
+  async write<T>(fence: Fence | null, change: (trx: Queryable) => Promise<T>): Promise<T> {
+    try {
+      return await this.#db.transaction().execute(async (trx) => {
+        await this.#mustHold(trx, fence);
+        return await change(trx);
+      });
+    } catch (error) {
+      throw isUnavailable(error) ? new JournalUnavailableError(error) : error;
+    }
+  }
+
+  /**
+   * Before an effect whose intent is in the journal already (a step taken up again): an effect is begun only by
+   * who may still write.
+   *
+   * @throws FencedError when the process or the resource has been taken over.
+   */
+  async check(fence: Fence): Promise<void> {
+    await this.#mustHold(this.#db, fence);
+  }
+
+  async #mustHold(queryable: Queryable, fence: Fence | null): Promise<void> {
+    if ((await readEpoch(queryable)) !== this.#epoch) throw new FencedError("The database");
+    if (fence && (await readFence(queryable, fence.resource)) !== fence.fence)
+      throw new FencedError(fence.resource);
+  }
+}
+
+/** SQLite's words for a disk that is full, read-only or broken, or held by somebody else: not the writer's fault. */
+function isUnavailable(error: unknown): boolean {
+  return /^SQLITE_(FULL|IOERR|READONLY|BUSY|LOCKED|NOMEM|CANTOPEN|CORRUPT|NOTADB)/.test(codeOf(error));
+}

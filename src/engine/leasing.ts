@@ -1,0 +1,226 @@
+import type { Queryable } from "../../db/connection.ts";
+import { type Hold, type Lease, listLeases, saveLease, untouched } from "../../db/leases.ts";
+import type { StoredObligation } from "../../db/obligations.ts";
+import {
+  changeObligation,
+  findObligation,
+  insertObligation,
+  listObligations,
+  setDue,
+} from "../../db/obligations.ts";
+import { listQueue, removeFromQueue, type Waiting } from "../../db/queue.ts";
+import { changeRun } from "../../db/runs.ts";
+
+/**
+ * Who has a resource, decided in one place.
+ *
+ *   free ──grant──▶ run ──release──▶ free | locked | kept | dirty
+ *   kept ──time ends / unlocked──▶ dirty ──cleanup confirmed──▶ free
+ *   kept, locked ──grant to their holder──▶ run ──release──▶ as it was, unless the run changed it
+ *
+ * Every arrow raises the fence, so whoever held the resource before can write about it no more.
+ */
+
+export const LEASE_KIND = "lease";
+
+export interface Grant {
+  readonly runId: number;
+  readonly resource: string;
+}
+
+/** Gives free resources to those who wait for them, first come first served. */
+export async function grantWaiting(trx: Queryable, now: number, newTenancy: () => string): Promise<Grant[]> {
+  const queue = await listQueue(trx);
+  if (queue.length === 0) return [];
+  const grants: Grant[] = [];
+  // All leases at once: hundreds may wait, but the slots are few.
+  const leases = new Map((await listLeases(trx)).map((lease) => [lease.resource, lease]));
+  for (const waiting of queue) {
+    const lease = waiting.candidates
+      .map((resource) => leases.get(resource) ?? untouched(resource))
+      .find((lease) => isGrantable(lease, waiting));
+    if (!lease) continue;
+    leases.set(lease.resource, await grant(trx, lease, waiting, now, newTenancy));
+    grants.push({ runId: waiting.runId, resource: lease.resource });
+  }
+  return grants;
+}
+
+/** Pure: whether a resource may be given to one who waits. */
+export function isGrantable(lease: Lease, waiting: Pick<Waiting, "adopt" | "requestedBy">): boolean {
+  if (lease.mode === "free") return true;
+  if (lease.mode !== "kept" && lease.mode !== "locked") return false;
+  return waiting.adopt || lease.holder?.id === waiting.requestedBy.id;
+}
+
+async function grant(
+  trx: Queryable,
+  lease: Lease,
+  to: Waiting,
+  now: number,
+  newTenancy: () => string,
+): Promise<Lease> {
+  const tenancy = lease.tenancy ?? newTenancy();
+  const prior = holdOf(lease);
+  const fence = lease.fence + 1;
+  const granted: Lease = {
+    ...lease,
+    mode: "run",
+    fence,
+    tenancy,
+    tenancySince: lease.tenancySince ?? now,
+    runId: to.runId,
+    holder: to.requestedBy,
+    reason: null,
+    since: now,
+    until: null,
+    prior,
+    remainingMs: prior?.until != null ? Math.max(0, prior.until - now) : null,
+  };
+  await saveLease(trx, granted);
+  await oweLease(trx, lease.resource, tenancy, to.runId, now);
+  await changeRun(trx, to.runId, {
+    state: "running",
+    target: lease.resource,
+    fence,
+    tenancy,
+    startedAt: now,
+  });
+  await removeFromQueue(trx, to.runId);
+  return granted;
+}
+
+function holdOf(lease: Lease): Hold | null {
+  if (lease.mode !== "kept" && lease.mode !== "locked") return null;
+  const { mode, holder, reason, until } = lease;
+  return { mode, holder, reason, since: lease.since ?? 0, until };
+}
+
+/** The lease itself is owed from the moment it is granted; it is met last, in the transaction that frees it. */
+async function oweLease(
+  trx: Queryable,
+  resource: string,
+  tenancy: string,
+  runId: number,
+  now: number,
+): Promise<void> {
+  const id = leaseObligationId(tenancy);
+  if (await findObligation(trx, id)) return;
+  await insertObligation(trx, {
+    id,
+    kind: LEASE_KIND,
+    version: 1,
+    title: `Release ${resource}`,
+    tenancy,
+    resource,
+    runId,
+    facts: {},
+    needs: [],
+    shareKey: null,
+    due: null,
+    createdAt: now,
+  });
+  await changeObligation(trx, id, { state: "created" });
+}
+
+export function leaseObligationId(tenancy: string): string {
+  return `${tenancy}/${LEASE_KIND}`;
+}
+
+/** What is open in a tenancy, the lease itself left out. */
+export async function openObligations(trx: Queryable, tenancy: string): Promise<StoredObligation[]> {
+  const open = await listObligations(trx, { tenancy, open: true });
+  return open.filter((obligation) => obligation.kind !== LEASE_KIND);
+}
+
+/**
+ * Due is what has no time of its own. A kept environment's time stands still while a run works on it, so it is
+ * not the obligation's date that makes it due but the end of the hold: the janitor then takes the date away.
+ */
+export function isDue(obligation: Pick<StoredObligation, "due">): boolean {
+  return obligation.due === null;
+}
+
+/**
+ * Ends a run's hold on its resource. What is left open decides what the resource becomes: nothing = free (or
+ * the lock from before), only things due later = kept, anything due = dirty.
+ */
+export async function releaseAfterRun(trx: Queryable, lease: Lease, now: number): Promise<Lease["mode"]> {
+  const tenancy = lease.tenancy ?? "";
+  const open = await openObligations(trx, tenancy);
+  if (open.some((obligation) => isDue(obligation))) {
+    await makeDirty(trx, lease, "cleanup unconfirmed", now);
+    return "dirty";
+  }
+  if (open.length > 0) {
+    await keepAfterRun(trx, lease, tenancy, now);
+    return "kept";
+  }
+  return await freeLease(trx, lease, now);
+}
+
+/** Frees a resource, or gives it back to the person who had locked it before. */
+export async function freeLease(trx: Queryable, lease: Lease, now: number): Promise<"free" | "locked"> {
+  if (lease.tenancy !== null) {
+    await changeObligation(trx, leaseObligationId(lease.tenancy), { state: "gone", goneAt: now });
+  }
+  const lock =
+    lease.prior?.mode === "locked" && (lease.prior.until === null || lease.prior.until > now)
+      ? lease.prior
+      : null;
+  await saveLease(trx, {
+    ...lease,
+    mode: lock ? "locked" : "free",
+    fence: lease.fence + 1,
+    tenancy: null,
+    tenancySince: null,
+    runId: null,
+    holder: lock?.holder ?? null,
+    reason: lock?.reason ?? null,
+    since: lock?.since ?? null,
+    until: lock?.until ?? null,
+    maxUntil: null,
+    remainingMs: null,
+    prior: null,
+    facts: {},
+  });
+  return lock ? "locked" : "free";
+}
+
+export async function makeDirty(trx: Queryable, lease: Lease, reason: string, now: number): Promise<Lease> {
+  const dirty: Lease = {
+    ...lease,
+    mode: "dirty",
+    fence: lease.fence + 1,
+    runId: null,
+    reason,
+    since: now,
+    until: null,
+    remainingMs: null,
+    prior: lease.prior?.mode === "locked" ? lease.prior : null,
+  };
+  await saveLease(trx, dirty);
+  if (lease.tenancy !== null) await setDue(trx, lease.tenancy, null);
+  return dirty;
+}
+
+/** The time to live stood still while the run worked; it goes on with what was left, up to the longest life. */
+async function keepAfterRun(trx: Queryable, lease: Lease, tenancy: string, now: number): Promise<void> {
+  const hold = lease.prior?.mode === "kept" ? lease.prior : null;
+  const resumed = lease.remainingMs !== null ? now + lease.remainingMs : (hold?.until ?? now);
+  const until = lease.maxUntil === null ? resumed : Math.min(resumed, lease.maxUntil);
+  await setDue(trx, tenancy, until, { onlyKept: true });
+  await setDue(trx, tenancy, until, { kinds: [LEASE_KIND] });
+  await saveLease(trx, {
+    ...lease,
+    mode: "kept",
+    fence: lease.fence + 1,
+    runId: null,
+    holder: hold?.holder ?? lease.holder,
+    reason: hold?.reason ?? null,
+    since: hold?.since ?? now,
+    until,
+    remainingMs: null,
+    prior: null,
+  });
+}

@@ -1,0 +1,115 @@
+import type { Queryable } from "../../db/connection.ts";
+import { findLease } from "../../db/leases.ts";
+import { enqueue, listQueue, removeFromQueue } from "../../db/queue.ts";
+import { changeRun, insertRun, type StoredRun } from "../../db/runs.ts";
+import type { JsonObject } from "../util/json.ts";
+import { refuse } from "./holds.ts";
+import type { EngineParts } from "./parts.ts";
+import type { Person, Refusal, SubmitRequest } from "./types.ts";
+
+/** How a request becomes a run that waits, and how it is withdrawn again. */
+
+/** Writes a run and its place in the queue. */
+export async function enqueueRun(
+  trx: Queryable,
+  parts: EngineParts,
+  request: SubmitRequest,
+  version: number,
+): Promise<number> {
+  const now = parts.clock.now();
+  const input: JsonObject = request.input;
+  const runId = await insertRun(trx, {
+    uuid: parts.newId(),
+    kind: request.kind,
+    version,
+    target: request.candidates.length === 1 ? (request.candidates[0] ?? null) : null,
+    candidates_json: JSON.stringify(request.candidates),
+    state: "queued",
+    reason: request.reason ?? null,
+    requested_by: request.requestedBy.id,
+    requester_name: request.requestedBy.name,
+    via: request.via,
+    pr: request.pr ?? null,
+    sha: request.sha ?? null,
+    input_json: JSON.stringify(input),
+    config_hash: request.configHash,
+    created_at: now,
+    started_at: null,
+    ended_at: null,
+    fence: null,
+    tenancy: null,
+    cancel_requested_at: null,
+    cancel_requested_by: null,
+    outcome_json: null,
+    settling_since: null,
+    tests_json: null,
+    facts_json: "{}",
+    retry_of: request.retryOf ?? null,
+    dedupe_key: request.dedupeKey ?? null,
+  });
+  await enqueue(trx, {
+    runId,
+    candidates: request.candidates,
+    adopt: request.adopt ?? false,
+    requestedAt: now,
+  });
+  return runId;
+}
+
+/** Takes a run that has not begun out of the queue; it ends cancelled. */
+export async function withdraw(
+  trx: Queryable,
+  parts: EngineParts,
+  run: StoredRun,
+  by: Person,
+): Promise<void> {
+  await removeFromQueue(trx, run.id);
+  const now = parts.clock.now();
+  await changeRun(trx, run.id, {
+    state: "cancelled",
+    reason: `Cancelled by ${by.name} before it began.`,
+    cancelRequestedAt: now,
+    cancelRequestedBy: by.name,
+    endedAt: now,
+  });
+}
+
+/** Why one who may not wait gets nothing. */
+export async function takenRefusal(trx: Queryable, candidates: readonly string[]): Promise<Refusal> {
+  const leases = await Promise.all(candidates.map((resource) => findLease(trx, resource)));
+  const [first] = leases;
+  const one = leases.length === 1 && first;
+  const message = one
+    ? `${first.resource} is taken by ${first.holder?.name ?? "a cleanup"}${first.runId === null ? "" : ` (run #${first.runId})`}.`
+    : `None of ${candidates.join(", ")} is free.`;
+  return refuse("slot_taken", message, {
+    resources: [...candidates],
+    holder: one ? (first.holder?.id ?? null) : null,
+    holderName: one ? (first.holder?.name ?? null) : null,
+    reason: one ? first.reason : null,
+    since: one ? first.since : null,
+    run: one ? first.runId : null,
+  });
+}
+
+/** The place in the queue, counting those who wait for one of the same resources. */
+export async function positionOf(db: Queryable, runId: number): Promise<number> {
+  const waiting = await listQueue(db);
+  const mine = waiting.find((entry) => entry.runId === runId);
+  if (!mine) return 1;
+  const before = waiting.filter(
+    (entry) =>
+      entry.id < mine.id && entry.candidates.some((candidate) => mine.candidates.includes(candidate)),
+  );
+  return before.length + 1;
+}
+
+/** Leaves the transaction of a request that may not wait, so that nothing of it stays. */
+export class Withdrawn extends Error {
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super(refusal.message);
+    this.refusal = refusal;
+  }
+}

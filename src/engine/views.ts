@@ -1,0 +1,127 @@
+import { findLease, type Lease } from "../../db/leases.ts";
+import { readLog } from "../../db/logs.ts";
+import { listObligations } from "../../db/obligations.ts";
+import { listQueue } from "../../db/queue.ts";
+import { findRun, listRuns, recentDurations } from "../../db/runs.ts";
+import { recentStepDurations, viewSteps } from "../../db/steps.ts";
+import { openObligations } from "./leasing.ts";
+import type { EngineParts } from "./parts.ts";
+import type {
+  EngineApi,
+  LeaseView,
+  LogLine,
+  ObligationView,
+  QueueEntry,
+  RunState,
+  RunView,
+  StepView,
+} from "./types.ts";
+
+type Reading = Pick<
+  EngineApi,
+  | "run"
+  | "runs"
+  | "steps"
+  | "obligations"
+  | "leases"
+  | "queue"
+  | "log"
+  | "usualDuration"
+  | "usualStepDuration"
+>;
+
+/** From how many earlier ones a usual duration is taken. */
+const SAMPLES = 9;
+
+/** What surfaces read of the engine. Nothing here changes anything. */
+export class Views implements Reading {
+  readonly #parts: EngineParts;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+  }
+
+  async run(id: number): Promise<RunView | null> {
+    return await findRun(this.#parts.guard.db, id);
+  }
+
+  async runs(options: {
+    limit: number;
+    target?: string;
+    states?: readonly RunState[];
+  }): Promise<readonly RunView[]> {
+    return await listRuns(this.#parts.guard.db, options);
+  }
+
+  async steps(runId: number): Promise<readonly StepView[]> {
+    return await viewSteps(this.#parts.guard.db, runId);
+  }
+
+  /** Of a run: what it owed, and what others had owed in its slot's tenancy while it was at work there. */
+  async obligations(options: {
+    runId?: number;
+    resource?: string;
+    open?: boolean;
+  }): Promise<readonly ObligationView[]> {
+    const { db } = this.#parts.guard;
+    const { runId, ...others } = options;
+    const run = runId === undefined ? null : await findRun(db, runId);
+    if (!run?.tenancy) return await listObligations(db, options);
+    const { startedAt, endedAt, tenancy } = run;
+    const owed = await listObligations(db, { ...others, tenancy });
+    return owed.filter(
+      (one) =>
+        one.runId === run.id ||
+        ((one.goneAt ?? Number.POSITIVE_INFINITY) >= (startedAt ?? 0) &&
+          one.createdAt <= (endedAt ?? Number.POSITIVE_INFINITY)),
+    );
+  }
+
+  async leases(resources: readonly string[]): Promise<readonly LeaseView[]> {
+    return await Promise.all(
+      resources.map(async (resource) => await this.lease(await findLease(this.#parts.guard.db, resource))),
+    );
+  }
+
+  async queue(resource?: string): Promise<readonly QueueEntry[]> {
+    const waiting = await listQueue(this.#parts.guard.db);
+    const relevant =
+      resource === undefined ? waiting : waiting.filter((entry) => entry.candidates.includes(resource));
+    return relevant.map(({ runId, requestedBy, candidates, requestedAt }, index) => ({
+      runId,
+      requestedBy,
+      candidates,
+      requestedAt,
+      position: index + 1,
+    }));
+  }
+
+  async log(
+    runId: number,
+    options: { afterSeq?: number; path?: string; limit: number },
+  ): Promise<readonly LogLine[]> {
+    await this.#parts.lines.flush();
+    return await readLog(this.#parts.guard.db, runId, options);
+  }
+
+  async usualDuration(kind: string, target: string | null): Promise<number | null> {
+    return median(await recentDurations(this.#parts.guard.db, kind, target, SAMPLES));
+  }
+
+  async usualStepDuration(kind: string, stepPath: string): Promise<number | null> {
+    return median(await recentStepDurations(this.#parts.guard.db, kind, stepPath, SAMPLES));
+  }
+
+  /** A lease as surfaces see it. */
+  async lease(lease: Lease): Promise<LeaseView> {
+    const { resource, mode, runId, holder, reason, since, until, facts, tenancy } = lease;
+    const open = tenancy === null ? [] : await openObligations(this.#parts.guard.db, tenancy);
+    return { resource, mode, runId, holder, reason, since, until, facts, hasEnvironment: open.length > 0 };
+  }
+}
+
+function median(values: readonly number[]): number | null {
+  if (values.length === 0) return null;
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? null;
+}

@@ -1,0 +1,158 @@
+import {
+  type AbsenceRecord,
+  AwsFault,
+  type Cloud,
+  type Elsewhere,
+  type Instance,
+  judgeAbsence,
+  type LaunchRequest,
+  NOTHING_SEEN,
+  type Owner,
+  recordSighting,
+  untilTerminated,
+  WaitTimeout,
+} from "../../cloud/index.ts";
+import type { DischargeContext, ObligationKind } from "../../engine/obligation.ts";
+import { sleep } from "../../util/clock.ts";
+import type { JsonObject } from "../../util/json.ts";
+import { OWED } from "./kinds.ts";
+
+/** That AWS had definitely no room for an attempt, and where there may be some. */
+export type Refused = { readonly message: string; readonly elsewhere: Elsewhere };
+
+/** Everything by which an instance can be found, launched again identically, reached and terminated. */
+export type InstanceFacts = JsonObject & {
+  readonly region: string;
+  readonly owner: Owner & JsonObject;
+  readonly request: LaunchRequest & JsonObject;
+  readonly deadMan: { readonly powerOffAt: number; readonly madeAt: number };
+  /** The pinned public key line. */
+  readonly hostKey: string;
+  readonly instanceId: string | null;
+  readonly address: string | null;
+  readonly refused?: Refused;
+  /** The request has been sent, or was about to be when the process ended. */
+  readonly asked?: boolean;
+  /** What the looks after a terminate have shown so far. */
+  readonly absence?: (AbsenceRecord & JsonObject) | undefined;
+};
+
+/** How long one attempt waits for `terminated`, in ms; the next attempt goes on. */
+const TERMINATED_WITHIN_MS = 5 * 60_000;
+/** AWS is eventually consistent: one look at `terminated` is not enough. */
+const LOOK_PAUSE_MS = 600;
+/** So many looks that show the same are believed for now; what follows looks again. */
+const LOOKS_ENOUGH = 3;
+
+/**
+ * Terminates an instance and sees it gone. When the launching call's outcome is unknown the identical request is
+ * repeated: under its client token AWS answers with the instance that the first call made (or makes one now),
+ * and with its id in hand it can be terminated. "Not found" alone would prove nothing.
+ */
+export function instanceKind(
+  cloud: Cloud,
+  userDataFor: (facts: InstanceFacts) => string,
+): ObligationKind<InstanceFacts> {
+  return {
+    kind: OWED.instance,
+    version: 1,
+    title: "Terminate instance",
+    after: [{ kind: OWED.target, until: "released" }, { kind: OWED.oldTargets }, { kind: OWED.forward }],
+    discharge: async (context) => {
+      const id = context.facts.instanceId ?? (await learnId(cloud, context, userDataFor));
+      if (id === undefined) return;
+      await terminateAndConfirm(cloud, context, id);
+    },
+  };
+}
+
+/** The id of an instance whose launch has no known outcome; undefined when it surely never came to be. */
+async function learnId(
+  cloud: Cloud,
+  context: DischargeContext<InstanceFacts>,
+  userDataFor: (facts: InstanceFacts) => string,
+): Promise<string | undefined> {
+  const { facts, signal } = context;
+  const { ec2 } = cloud.region(facts.region).cleanup;
+  const [found] = await ec2.findByToken(facts.request.clientToken, { signal });
+  if (found) return await learnt(context, found.id);
+  try {
+    const { id } = await ec2.runInstance(facts.request, userDataFor(facts), { signal });
+    context.log(`The launch had no known outcome; the same request again gave ${id}.`);
+    return await learnt(context, id);
+  } catch (error) {
+    // Refused for good under this token: the first call was refused as well, or its instance would have been the answer.
+    if (
+      error instanceof AwsFault &&
+      error.definite &&
+      error.kind !== "throttled" &&
+      error.kind !== "denied"
+    ) {
+      const [late] = await ec2.findByTags(facts.owner, { signal });
+      if (!late) return undefined;
+      return await learnt(context, late.id);
+    }
+    throw error;
+  }
+}
+
+async function learnt(context: DischargeContext<InstanceFacts>, instanceId: string): Promise<string> {
+  await context.learn({ instanceId }, "created");
+  return instanceId;
+}
+
+/**
+ * Asks again for as long as the instance is seen alive: soon after a launch AWS may answer that it knows no such
+ * instance, and a refusal of that kind terminates nothing.
+ */
+async function terminateAndConfirm(
+  cloud: Cloud,
+  context: DischargeContext<InstanceFacts>,
+  id: string,
+): Promise<void> {
+  const { signal } = context;
+  const region = cloud.region(context.facts.region);
+  do {
+    await region.cleanup.ec2.terminate(id, { signal });
+  } while ((await waitForTerminated(region.poller, context, id)) === "alive");
+  for (;;) {
+    const query = { id, clientToken: context.facts.request.clientToken, owner: context.facts.owner };
+    const sighting = await region.cleanup.ec2.sight(query, { signal });
+    // The one itself, shown late; or, found by token or tag, a launch of ours that nobody knew of.
+    for (const one of sighting.instances.filter(isUp)) await region.cleanup.ec2.terminate(one.id, { signal });
+    const absence = recordSighting(context.facts.absence ?? NOTHING_SEEN, sighting);
+    await context.learn({ absence: absence as AbsenceRecord & JsonObject });
+    if (judgeAbsence(absence, context.now()).gone) return;
+    await sleep(absence.absentSince === null ? LOOK_PAUSE_MS : 5_000, signal);
+    signal.throwIfAborted();
+  }
+}
+
+function isUp({ state }: Instance): boolean {
+  return state !== "terminated" && state !== "shutting-down";
+}
+
+/** `alive`: several looks in a row have shown no sign of its ending. `ended`: terminated, or not shown any more. */
+async function waitForTerminated(
+  poller: ReturnType<Cloud["region"]>["poller"],
+  context: DischargeContext<InstanceFacts>,
+  id: string,
+): Promise<"ended" | "alive"> {
+  try {
+    let unseen = 0;
+    let alive = 0;
+    return await poller.instance(
+      id,
+      (seen) => {
+        if (seen === undefined) return ++unseen >= LOOKS_ENOUGH ? "ended" : undefined;
+        if (untilTerminated(seen)) return "ended";
+        alive = isUp(seen) ? alive + 1 : 0;
+        return alive >= LOOKS_ENOUGH ? "alive" : undefined;
+      },
+      { deadline: context.now() + TERMINATED_WITHIN_MS, signal: context.signal, what: "terminated" },
+    );
+  } catch (error) {
+    if (error instanceof WaitTimeout) context.log(error.message);
+    throw error;
+  }
+}

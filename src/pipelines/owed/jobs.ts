@@ -1,0 +1,70 @@
+import type { Config } from "../../config/index.ts";
+import type { ObligationKind, Sibling } from "../../engine/obligation.ts";
+import { createHost, localExec, parseJobId, stopJob } from "../../remote/index.ts";
+import { sleep } from "../../util/clock.ts";
+import type { JsonObject } from "../../util/json.ts";
+import type { InstanceFacts } from "./instance.ts";
+import { OWED } from "./kinds.ts";
+
+export type JobFacts = JsonObject & {
+  readonly jobId: string;
+  /** With which its host is reached: the user and the key's name are there. */
+  readonly configHash: string;
+  /** Up to which byte its output has been logged. */
+  readonly logged?: number;
+};
+
+const LOOK_EVERY_MS = 250;
+
+/**
+ * A job on the instance. When the instance is to go as well, its end is the job's end; else the job is stopped
+ * over SSH, with everything that it started.
+ */
+export function remoteJobKind(configOf: (hash: string) => Promise<Config>): ObligationKind<JobFacts> {
+  return {
+    kind: OWED.remoteJob,
+    version: 1,
+    title: "Stop the job on the instance",
+    discharge: async ({ facts, resource, siblings, signal, log }) => {
+      for (;;) {
+        const [instance] = await siblings(OWED.instance);
+        if (!instance) return log("The job ended with its instance.");
+        if (!instance.isDue)
+          return await stopOverSsh(await configOf(facts.configHash), resource, instance, facts, signal);
+        await sleep(LOOK_EVERY_MS, signal);
+        signal.throwIfAborted();
+      }
+    },
+  };
+}
+
+async function stopOverSsh(
+  config: Config,
+  slotName: string,
+  instance: Sibling,
+  facts: JobFacts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { address, hostKey } = instance.facts as InstanceFacts;
+  const slot = config.slots[slotName];
+  if (!slot || address === null) throw new Error(`${slotName} cannot be reached to stop job ${facts.jobId}.`);
+  const { user, port, privateKey } = slot.ssh;
+  const host = createHost(async () => ({ host: address, port, user, privateKey, hostKey }), { signal });
+  try {
+    await stopJob(host, parseJobId(facts.jobId), signal);
+  } finally {
+    host.close();
+  }
+}
+
+/** A job on the bot's own machine: Playwright, a local program, a playbook. */
+export function localJobKind(jobsFolder: string): ObligationKind<JobFacts> {
+  return {
+    kind: OWED.localJob,
+    version: 1,
+    title: "Stop the job on the bot's machine",
+    discharge: async ({ facts, signal }) => {
+      await stopJob(localExec(jobsFolder), parseJobId(facts.jobId), signal);
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import type { ObligationKind } from "../../engine/obligation.ts";
+import type { TestRunId, TestRunners } from "../../testing/index.ts";
+import { runnerNames } from "../../testing/index.ts";
+import type { JsonObject } from "../../util/json.ts";
+import { OWED } from "./kinds.ts";
+
+export type TestsFacts = JsonObject & {
+  readonly runner: string;
+  readonly id: TestRunId & JsonObject;
+  readonly browsers: readonly string[];
+};
+
+/** Tests that run somewhere by themselves: ended with every process of theirs. */
+export function testsKind(runners: TestRunners): ObligationKind<TestsFacts> {
+  return {
+    kind: OWED.tests,
+    version: 1,
+    title: "Stop the tests",
+    discharge: async ({ facts, signal }) => {
+      const name = runnerNames.find((name) => name === facts.runner);
+      const runner = name && runners.get(name);
+      if (!runner) throw new Error(`There is no test runner called ${facts.runner}.`);
+      await runner.stop(facts.id, facts.browsers, signal);
+      if (!(await runner.isGone(facts.id, facts.browsers, signal))) throw new Error("Tests still run.");
+    },
+  };
+}

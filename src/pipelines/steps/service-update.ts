@@ -1,0 +1,197 @@
+import { fillAll, type ServiceStep, type ServiceStepOrGroup } from "../../config/index.ts";
+import type { Owed } from "../../engine/owed.ts";
+import type { Background, Run } from "../../engine/run.ts";
+import type { Step } from "../../engine/step.ts";
+import { localExec, type Host as RemoteHost, runServiceStep, StepFailed } from "../../remote/index.ts";
+import type { JobFacts } from "../owed/jobs.ts";
+import { OWED } from "../owed/kinds.ts";
+import type { SlotContext } from "../services.ts";
+import type { Host } from "./instance.ts";
+
+/** What service steps and tests are told about the run: `SLIPWAY_*` variables, and fields for arguments. */
+export interface Subject {
+  readonly sha: string | null;
+  readonly ref: string | null;
+  readonly pr: number | null;
+}
+
+/** Runs the configured steps in their order; those in the background are joined at the end. */
+export async function updateServices(
+  run: Run,
+  context: SlotContext,
+  host: Host,
+  remote: RemoteHost,
+  subject: Subject,
+): Promise<void> {
+  const { steps } = context.config.serviceUpdate;
+  if (steps.length === 0) return;
+  await run.in("Service update", async (run) => {
+    const backgrounds: Background<void>[] = [];
+    for (const entry of steps) {
+      if (entry.kind !== "parallel" && entry.background) {
+        backgrounds.push(
+          run.background(entry.name, (run) => one(run, context, host, remote, subject, entry)),
+        );
+      } else {
+        await entryOf(run, context, host, remote, subject, entry, backgrounds);
+      }
+    }
+    for (const background of backgrounds) await background.join();
+  });
+}
+
+async function entryOf(
+  run: Run,
+  context: SlotContext,
+  host: Host,
+  remote: RemoteHost,
+  subject: Subject,
+  entry: ServiceStepOrGroup,
+  backgrounds: Background<void>[],
+): Promise<void> {
+  if (entry.kind !== "parallel") return await one(run, context, host, remote, subject, entry);
+  for (const step of entry.parallel.filter((step) => step.background)) {
+    backgrounds.push(run.background(step.name, (run) => one(run, context, host, remote, subject, step)));
+  }
+  const joined = entry.parallel.filter((step) => !step.background);
+  await run.together(
+    Object.fromEntries(
+      joined.map((step) => [step.name, (run: Run) => one(run, context, host, remote, subject, step)]),
+    ),
+  );
+}
+
+async function one(
+  run: Run,
+  context: SlotContext,
+  host: Host,
+  remote: RemoteHost,
+  subject: Subject,
+  step: ServiceStep,
+): Promise<void> {
+  try {
+    await run.step(step.name, (journaled) => perform(run, journaled, context, host, remote, subject, step));
+  } catch (error) {
+    if (!step.continueOnError || run.signal.aborted) throw error;
+    run.log(`“${step.name}” failed; the update goes on, as configured.`);
+  }
+}
+
+async function perform(
+  run: Run,
+  journaled: Step,
+  context: SlotContext,
+  host: Host,
+  remote: RemoteHost,
+  subject: Subject,
+  step: ServiceStep,
+): Promise<{ attempts: number }> {
+  const jobs = new Jobs(run);
+  const fields = fieldValues(context, host, subject);
+  try {
+    const { attempts } = await runServiceStep(
+      { ...step, env: fillAll(step.env, fields) },
+      {
+        host: remote,
+        local: localExec(context.services.jobsFolder),
+        folder: context.services.baseFolder,
+        env: {
+          ...slipwayVariables(context, host, subject, run),
+          ...fillAll(context.config.serviceUpdate.env, fields),
+        },
+        fields,
+        runUuid: run.uuid,
+        path: journaled.path,
+        signal: journaled.signal,
+        startedAt: journaled.startedAt,
+        now: () => journaled.now(),
+        log: (line, at) => {
+          journaled.log(line);
+          if (at) jobs.logged(at.job, at.nextOffset);
+        },
+        loggedUpTo: (job) => jobs.loggedUpTo(job),
+        onJob: ({ id, place }) => jobs.owe(id, place === "host" ? OWED.remoteJob : OWED.localJob),
+      },
+    );
+    await jobs.strike();
+    return { attempts };
+  } catch (error) {
+    // Every try has ended by itself; after an abort or a lost connection a job may still run and stays owed.
+    if (error instanceof StepFailed && !journaled.signal.aborted) await jobs.strike();
+    throw error;
+  }
+}
+
+const NOTE_OFFSET_EVERY_MS = 1_000;
+
+/** The jobs that one step has started: owed before they start, struck out when they have ended. */
+class Jobs {
+  readonly #run: Run;
+  readonly #owed = new Map<string, Owed<JobFacts>>();
+  #notedAt = 0;
+  #noting: Promise<void> = Promise.resolve();
+
+  constructor(run: Run) {
+    this.#run = run;
+  }
+
+  async owe(id: string, kind: string): Promise<void> {
+    const owed = await this.#run.owe<JobFacts>(kind, {
+      key: id,
+      facts: { jobId: id, configHash: this.#run.configHash },
+    });
+    if (owed.state === "recorded") await owed.created();
+    this.#owed.set(id, owed);
+  }
+
+  loggedUpTo(id: string): number {
+    return this.#owed.get(id)?.facts.logged ?? 0;
+  }
+
+  /** Remembered about once a second: after a crash at most the last second of lines is logged again. */
+  logged(id: string, offset: number): void {
+    const owed = this.#owed.get(id);
+    if (!owed || Date.now() - this.#notedAt < NOTE_OFFSET_EVERY_MS) return;
+    this.#notedAt = Date.now();
+    this.#noting = this.#noting.then(() => owed.learn({ logged: offset })).catch(() => {});
+  }
+
+  async strike(): Promise<void> {
+    await this.#noting;
+    for (const owed of this.#owed.values()) await owed.strike("ended");
+  }
+}
+
+function slipwayVariables(
+  { name, slot }: SlotContext,
+  host: Host,
+  { sha, ref, pr }: Subject,
+  run: Run,
+): Record<string, string> {
+  return {
+    SLIPWAY_SLOT: name,
+    SLIPWAY_URL: slot.url,
+    SLIPWAY_HOST: host.address,
+    SLIPWAY_SHA: sha ?? "",
+    SLIPWAY_REF: ref ?? "",
+    SLIPWAY_PR: pr === null ? "" : String(pr),
+    SLIPWAY_RUN: String(run.id),
+  };
+}
+
+/** What `{fields}` stand for. */
+export function fieldValues(
+  { name, slot }: SlotContext,
+  host: Host,
+  { sha, ref, pr }: Subject,
+): Record<string, string> {
+  return {
+    slot: name,
+    url: slot.url,
+    host: host.address,
+    region: slot.region,
+    ...(sha !== null && { sha, short_sha: sha.slice(0, 7) }),
+    ...(ref !== null && { ref, branch: ref }),
+    ...(pr !== null && { pr: String(pr) }),
+  };
+}

@@ -1,0 +1,186 @@
+import {
+  type CloudRegion,
+  type GroupWeight,
+  isDeregistered,
+  isSameTarget,
+  type Target,
+  untilDraining,
+  untilHealthy,
+} from "../../cloud/index.ts";
+import type { Run } from "../../engine/run.ts";
+import type { Step } from "../../engine/step.ts";
+import { SlipwayError } from "../../util/errors.ts";
+import type { JsonObject } from "../../util/json.ts";
+import { OWED } from "../owed/kinds.ts";
+import type { ForwardFacts, OldTargetsFacts, TargetFacts, TargetJson } from "../owed/targets.ts";
+import type { SlotContext } from "../services.ts";
+
+/** AWS stops sending new requests to a draining target at once; this is for its own view to catch up. In ms. */
+const DRAINING_WITHIN_MS = 60_000;
+
+/**
+ * Puts an instance behind the slot's load balancer.
+ *
+ * - `replace`: the old targets out first, then the new one in. Never two at once, with a gap between.
+ * - `overlap`: the new one in first; both serve for a moment.
+ * - `switch`: the new one into the idle group of two; one change of the listener rule turns all requests over.
+ *
+ * When it fails the old targets come back.
+ */
+export async function swapIn(run: Run, context: SlotContext, instanceId: string): Promise<void> {
+  const { slot } = context;
+  const target: TargetJson = { id: instanceId, port: slot.targetPort };
+  if (slot.swap === "switch") return await switchOver(run, context, target);
+  const groupArn = slot.targetGroup;
+  if (groupArn === undefined)
+    throw new SlipwayError("no_target_group", `${context.name} has no target group.`);
+  if (slot.swap === "replace") return await replace(run, context, groupArn, target);
+  return await overlap(run, context, groupArn, target);
+}
+
+async function replace(run: Run, context: SlotContext, groupArn: string, target: TargetJson): Promise<void> {
+  const old = await oweOldTargets(run, context, groupArn, target);
+  if (old)
+    await run.step("Take the old targets out", (step) =>
+      takeOut(step, context.region, groupArn, old.facts.targets),
+    );
+  await putIn(run, context, groupArn, target);
+  await old?.strike("the new target took over");
+}
+
+async function overlap(run: Run, context: SlotContext, groupArn: string, target: TargetJson): Promise<void> {
+  await putIn(run, context, groupArn, target);
+  const old = await oweOldTargets(run, context, groupArn, target);
+  if (old)
+    await run.step("Take the old targets out", (step) =>
+      takeOut(step, context.region, groupArn, old.facts.targets),
+    );
+  await old?.strike("the new target took over");
+}
+
+async function switchOver(run: Run, context: SlotContext, target: TargetJson): Promise<void> {
+  const { slot, region, name } = context;
+  const { listenerRule, targetGroups } = slot;
+  if (listenerRule === undefined || targetGroups === undefined)
+    throw new SlipwayError("no_listener_rule", `${name} has no listener rule to switch.`);
+  const before = await run.step("Read the listener rule", async ({ signal }) => {
+    const { groups } = await region.balancing.ruleForward(listenerRule, { signal });
+    return groups as (GroupWeight & JsonObject)[];
+  });
+  const { live, idle } = chooseSides(before, targetGroups);
+  const turned = await run.owe<ForwardFacts>(OWED.forward, {
+    facts: { region: slot.region, ruleArn: listenerRule, groups: before },
+  });
+  // A group that no rule names is not health-checked: at weight 0 it is, and gets no request.
+  await run.step("Prepare the idle target group", async (step) => {
+    await region.balancing.setRuleForward(listenerRule, [weight(live, 1), weight(idle, 0)], {
+      signal: step.signal,
+    });
+    await turned.created();
+    const stale = await otherTargets(region, idle, target, step.signal);
+    await takeOut(step, region, idle, stale);
+  });
+  await putIn(run, context, idle, target);
+  await run.step("Switch", async ({ signal }) => {
+    await region.balancing.setRuleForward(listenerRule, [weight(live, 0), weight(idle, 1)], { signal });
+  });
+  await turned.strike("the new target group took over");
+  await run.step("Take the old targets out", async (step) => {
+    await takeOut(step, region, live, await otherTargets(region, live, target, step.signal));
+  });
+}
+
+/** Pure: the group with the most weight is live; a rule that names neither of the two is not ours to turn. */
+export function chooseSides(
+  before: readonly GroupWeight[],
+  groups: readonly string[],
+): { live: string; idle: string } {
+  const [first, second] = groups;
+  if (first === undefined || second === undefined)
+    throw new SlipwayError("no_target_group", "A switch needs two target groups.");
+  const weightOf = (arn: string) => before.find((group) => group.targetGroup === arn)?.weight ?? 0;
+  const foreign = before.filter((group) => group.weight > 0 && !groups.includes(group.targetGroup));
+  if (foreign.length > 0) {
+    throw new SlipwayError(
+      "listener_rule_foreign",
+      `The listener rule forwards to ${foreign.map((group) => group.targetGroup).join(", ")}, which is not one of the slot's two groups.`,
+      {
+        remedy:
+          "Nothing was changed. Correct `targetGroups` or `listenerRule` of the slot, or the rule itself.",
+      },
+    );
+  }
+  return weightOf(second) > weightOf(first) ? { live: second, idle: first } : { live: first, idle: second };
+}
+
+function weight(targetGroup: string, value: number): GroupWeight {
+  return { targetGroup, weight: value };
+}
+
+/** Owes the return of everything else that is in the group; nothing is owed when there is nothing. */
+async function oweOldTargets(run: Run, { slot, region }: SlotContext, groupArn: string, target: Target) {
+  const targets = await run.step("Look for old targets", ({ signal }) =>
+    otherTargets(region, groupArn, target, signal),
+  );
+  if (targets.length === 0) return undefined;
+  const owed = await run.owe<OldTargetsFacts>(OWED.oldTargets, {
+    key: groupArn,
+    facts: { region: slot.region, groupArn, targets },
+  });
+  if (owed.state === "recorded") await owed.created();
+  return owed;
+}
+
+async function otherTargets(
+  region: CloudRegion,
+  groupArn: string,
+  mine: Target,
+  signal: AbortSignal,
+): Promise<TargetJson[]> {
+  const shown = await region.balancing.targets(groupArn, { signal });
+  return shown
+    .filter((health) => !isSameTarget(health, mine) && !isDeregistered(health) && health.state !== "draining")
+    .map(({ id, port, zone }) => ({
+      id,
+      ...(port !== undefined && { port }),
+      ...(zone !== undefined && { zone }),
+    }));
+}
+
+async function takeOut(
+  step: Step,
+  region: CloudRegion,
+  groupArn: string,
+  targets: readonly Target[],
+): Promise<void> {
+  if (targets.length === 0) return;
+  await region.balancing.deregister(groupArn, targets, { signal: step.signal });
+  const options = { deadline: step.now() + DRAINING_WITHIN_MS, signal: step.signal, what: "draining" };
+  await Promise.all(targets.map((target) => region.poller.target(groupArn, target, untilDraining, options)));
+  step.log(`Taken out: ${targets.map((target) => target.id).join(", ")}.`);
+}
+
+async function putIn(
+  run: Run,
+  { slot, region }: SlotContext,
+  groupArn: string,
+  target: TargetJson,
+): Promise<void> {
+  const owed = await run.owe<TargetFacts>(OWED.target, {
+    key: `${target.id}:${groupArn}`,
+    facts: { region: slot.region, groupArn, target, deregisterWithinMs: slot.deregisterWithin },
+  });
+  await run.step(
+    "Load balancer sees it healthy",
+    async (step) => {
+      await region.balancing.register(groupArn, [target], { signal: step.signal });
+      await owed.created();
+      await region.poller.target(groupArn, target, untilHealthy(groupArn), {
+        deadline: (step.deadline ?? step.now()) - 500,
+        signal: step.signal,
+        what: "healthy",
+      });
+    },
+    { timeoutMs: slot.healthyWithin },
+  );
+}

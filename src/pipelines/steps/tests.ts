@@ -1,0 +1,217 @@
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { fillAll, type TestsConfig } from "../../config/index.ts";
+import { leavesRunAlone } from "../../engine/errors.ts";
+import type { Run } from "../../engine/run.ts";
+import type { Step } from "../../engine/step.ts";
+import type { TestCounts } from "../../engine/types.ts";
+import {
+  mergeReports,
+  type TestRefusal,
+  type TestRun,
+  type TestRunner,
+  type TestSettings,
+  type Verdict,
+} from "../../testing/index.ts";
+import { SlipwayError } from "../../util/errors.ts";
+import type { JsonObject } from "../../util/json.ts";
+import { OWED } from "../owed/kinds.ts";
+import type { TestsFacts } from "../owed/tests.ts";
+import type { SlotContext } from "../services.ts";
+import type { Host } from "./instance.ts";
+import { fieldValues, type Subject } from "./service-update.ts";
+import { earlierReports, keepReports, reportFolder } from "./test-reports.ts";
+
+/** `all` browsers of the configuration, `none`, or these. */
+export type TestChoice = "all" | "none" | readonly string[];
+
+const MOST_FAILURES = 300;
+const LONGEST_MESSAGE = 2_000;
+
+/** Finds out while the machine starts whether the suite can run, so that a broken one costs no instance-hour. */
+export async function prepareTests(run: Run, context: SlotContext, choice: TestChoice): Promise<void> {
+  const config = context.config.tests;
+  if (!config || choice === "none") return;
+  await run.step("Prepare the tests", async ({ signal }) => {
+    const settings = settingsOf(context, config, choice, { env: {} });
+    const prepared = await runnerOf(context, config).prepare(settings, signal);
+    if (!prepared.ok) throw refusedTests(prepared);
+    return { tests: prepared.tests };
+  });
+}
+
+export interface TestsRequest {
+  readonly choice: TestChoice;
+  readonly failedOnly: boolean;
+  readonly host: Host;
+  readonly subject: Subject;
+}
+
+type Result = JsonObject & {
+  readonly verdict: Verdict & JsonObject;
+  readonly counts: TestCounts & JsonObject;
+  readonly failures: readonly JsonObject[];
+  readonly notRun: readonly string[];
+};
+
+/**
+ * Runs the suite against the slot and reports. Tests that failed fail the run; a browser that is not there is told
+ * as not run.
+ */
+export async function runTests(run: Run, context: SlotContext, request: TestsRequest): Promise<void> {
+  const config = context.config.tests;
+  if (!config || request.choice === "none") return;
+  const previous = (await run.described()).testReports;
+  const result = await run.step("Run the tests", (step) =>
+    performTests(run, step, context, config, request, typeof previous === "string" ? previous : null),
+  );
+  await run.setTests(result.counts);
+  await run.publish({
+    failures: result.failures,
+    notRun: result.notRun,
+    testSummary: result.verdict.summary,
+  });
+  await run.describe({ testReports: reportFolder(context, run.uuid) });
+  await run.step("All tests passed", async () => {
+    if (result.verdict.ok) return;
+    throw new SlipwayError(result.verdict.code, `${result.verdict.summary}${namesOf(result.failures)}`, {
+      remedy: `See the failures in the thread, mend them, and run again: /stg retry ${run.id}`,
+    });
+  });
+}
+
+const NAMED = 3;
+
+/** The first failures by name: what people ask next. */
+function namesOf(failures: Result["failures"]): string {
+  if (failures.length === 0) return "";
+  const names = failures.slice(0, NAMED).map(({ title, browser }) => `“${title}” in ${browser}`);
+  const more = failures.length > NAMED ? ` and ${failures.length - NAMED} more` : "";
+  return ` Failed: ${names.join(", ")}${more}.`;
+}
+
+async function performTests(
+  run: Run,
+  step: Step,
+  context: SlotContext,
+  config: TestsConfig,
+  request: TestsRequest,
+  previous: string | null,
+): Promise<Result> {
+  const runner = runnerOf(context, config);
+  const fields = fieldValues(context, request.host, request.subject);
+  const settings = settingsOf(context, config, request.choice, { env: fillAll(config.env, fields) });
+  const folder = reportFolder(context, run.uuid);
+  await mkdir(folder, { recursive: true });
+  const failedOnly = request.failedOnly ? await earlierReports(context, previous, step.signal) : undefined;
+  const id = { runUuid: run.uuid, path: step.path, attempt: step.attempt };
+  const owed = await run.owe<TestsFacts>(OWED.tests, {
+    key: String(step.attempt),
+    facts: { runner: config.runner, id, browsers: settings.browsers },
+  });
+  if (owed.state === "recorded") await owed.created();
+  const outcome = await unlessShutdown(step.signal, (signal) =>
+    runner.run(
+      {
+        ...id,
+        settings,
+        folder: join(folder, "work"),
+        artifacts: join(folder, "artifacts"),
+        ...(failedOnly && { failedOnly }),
+      },
+      {
+        signal,
+        onProgress: progressTeller(step),
+        onLine: (browser, line) => step.log(`[${browser}] ${line}`),
+      },
+    ),
+  );
+  if (isRefusal(outcome)) {
+    await owed.strike("nothing was started");
+    throw refusedTests(outcome);
+  }
+  await keepReports(context, folder, outcome.reports, (line) => step.log(line), step.signal);
+  for (const { path, reason } of outcome.refusedArtifacts) step.log(`Left out ${path}: ${reason}.`);
+  await owed.strike("ended");
+  return resultOf(outcome);
+}
+
+function isRefusal(outcome: TestRun | TestRefusal): outcome is TestRefusal {
+  return "reasonCode" in outcome;
+}
+
+/** An abort ends the tests, except when the process stops: then they go on, and the next process joins them. */
+async function unlessShutdown<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const cancel = new AbortController();
+  const left = new Promise<never>((_, reject) => {
+    const aborted = () =>
+      leavesRunAlone(signal.reason) ? reject(signal.reason) : cancel.abort(signal.reason);
+    if (signal.aborted) aborted();
+    else signal.addEventListener("abort", aborted, { once: true });
+  });
+  left.catch(() => {});
+  return await Promise.race([work(cancel.signal), left]);
+}
+
+function progressTeller(step: Step) {
+  const browsers = new Map<string, { passed: number; failed: number; skipped: number; total: number }>();
+  return (progress: { browser: string; passed: number; failed: number; skipped: number; total: number }) => {
+    browsers.set(progress.browser, progress);
+    const sum = { passed: 0, failed: 0, skipped: 0, total: 0 };
+    for (const one of browsers.values()) {
+      for (const key of ["passed", "failed", "skipped", "total"] as const) sum[key] += one[key];
+    }
+    const done = sum.passed + sum.failed + sum.skipped;
+    step.detail(`${done} of ${sum.total} tests${sum.failed > 0 ? `, ${sum.failed} failed` : ""}`);
+  };
+}
+
+function resultOf({ reports, verdict }: TestRun): Result {
+  const { counts, failures } = mergeReports(reports);
+  return {
+    verdict: verdict as Verdict & JsonObject,
+    counts: counts as TestCounts & JsonObject,
+    failures: failures.slice(0, MOST_FAILURES).map(({ browser, title, file, line, message, screenshot }) => ({
+      browser,
+      title,
+      file,
+      line,
+      message: message.slice(0, LONGEST_MESSAGE),
+      screenshot: screenshot?.path ?? null,
+    })),
+    notRun: reports.flatMap((report) =>
+      report.unavailable === undefined ? [] : [`${report.browser} not run: ${report.unavailable.reason}`],
+    ),
+  };
+}
+
+function settingsOf(
+  { services }: SlotContext,
+  config: TestsConfig,
+  choice: TestChoice,
+  { env }: { env: Readonly<Record<string, string>> },
+): TestSettings {
+  const { runner, parallel, workers, retries, timeout, users } = config;
+  return {
+    runner,
+    directory: resolve(services.baseFolder, config.directory),
+    browsers: choice === "all" || choice === "none" ? config.browsers : choice,
+    parallel,
+    workers,
+    retries,
+    timeoutMs: timeout,
+    env,
+    users,
+  };
+}
+
+function runnerOf({ services }: SlotContext, config: TestsConfig): TestRunner {
+  const runner = services.testRunners.get(config.runner);
+  if (!runner)
+    throw new SlipwayError("tests_runner_unsupported", `There is no test runner called ${config.runner}.`);
+  return runner;
+}
+
+function refusedTests({ reasonCode, message }: TestRefusal): SlipwayError {
+  return new SlipwayError(reasonCode, message);
+}

@@ -1,0 +1,10 @@
+export { collectArtifacts, type RefusedArtifact } from "./artifacts.ts";
+export { type HostEnvironment, hostEnvironment } from "./local/environment.ts";
+export { type LocalRunnerOptions, localRunner } from "./local/local-runner.ts";
+export { rerunOf } from "./local/rerun.ts";
+export { afterRerun, mergeReports, type TestTotals } from "./merge.ts";
+export { ReportError } from "./report/error.ts";
+export { type Expected, parseReport } from "./report/parse.ts";
+export * from "./runner.ts";
+export { type Verdict, type VerdictCode, verdictCodes, verdictOf } from "./verdict.ts";
+export * from "./words.ts";

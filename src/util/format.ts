@@ -1,0 +1,26 @@
+/** `14:05 UTC`, or `2026-11-22 14:05 UTC` when `now` is given and the day is another one. */
+export function formatTime(at: number, now?: number): string {
+  const iso = new Date(at).toISOString();
+  const time = `${iso.slice(11, 16)} UTC`;
+  return now !== undefined && new Date(now).toISOString().slice(0, 10) !== iso.slice(0, 10)
+    ? `${iso.slice(0, 10)} ${time}`
+    : time;
+}
+
+/** `45s`, `4m 10s`, `2h 5m`: two units at most, for people. */
+export function formatDuration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  const units: [number, string][] = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor((seconds % 86_400) / 3_600), "h"],
+    [Math.floor((seconds % 3_600) / 60), "m"],
+    [seconds % 60, "s"],
+  ];
+  const first = units.findIndex(([count]) => count > 0);
+  if (first === -1) return "0s";
+  return units
+    .slice(first, first + 2)
+    .filter(([count]) => count > 0)
+    .map(([count, unit]) => `${count}${unit}`)
+    .join(" ");
+}

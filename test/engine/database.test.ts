@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import BetterSqlite3 from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openDatabase } from "../../db/connection.ts";
+import { TestEngine } from "../support/engine.ts";
+import { named, pause, until } from "./support.ts";
+
+let folder = "";
+let child: ChildProcess | undefined;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "slipway-db-"));
+});
+afterEach(() => {
+  child?.kill("SIGKILL");
+  child = undefined;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Another process that opens the database and stays. */
+async function holder(file: string): Promise<ChildProcess> {
+  const source = `
+    import { openDatabase } from ${JSON.stringify(join(process.cwd(), "db/connection.ts"))};
+    await openDatabase(${JSON.stringify(file)});
+    console.log("open");
+    setInterval(() => {}, 1000);`;
+  const script = join(folder, "holder.mts");
+  writeFileSync(script, source);
+  child = spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "inherit"] });
+  let out = "";
+  child.stdout?.on("data", (chunk) => {
+    out += chunk;
+  });
+  await until(() => out.includes("open"));
+  return child;
+}
+
+describe("the database file", () => {
+  it("is held by one process: stopped it still holds it, killed it does not", async () => {
+    const file = join(folder, "slipway.db");
+    const process = await holder(file);
+    await expect(openDatabase(file)).rejects.toMatchObject({ code: "database_in_use" });
+    process.kill("SIGSTOP");
+    await pause(50);
+    await expect(openDatabase(file)).rejects.toMatchObject({ code: "database_in_use" });
+    process.kill("SIGKILL");
+    await new Promise((resolve) => process.once("close", resolve));
+    const database = await openDatabase(file);
+    expect(database.writable()).toBe(true);
+    await database.close();
+  });
+
+  it("damaged or newer is refused with what to do, and left as it is", async () => {
+    const file = join(folder, "slipway.db");
+    const database = await openDatabase(file);
+    for (let index = 0; index < 400; index++) {
+      await database.db
+        .insertInto("meta")
+        .values({ key: `k${index}`, value: "v".repeat(200) })
+        .execute();
+    }
+    await database.close();
+    const sound = readFileSync(file);
+    const page = openSync(file, "r+");
+    writeSync(page, Buffer.alloc(3_000, 0x5a), 0, 3_000, sound.length - 4_096 * 3);
+    closeSync(page);
+    await expect(openDatabase(file)).rejects.toMatchObject({ code: "database_damaged" });
+    // Control: the very same file undamaged opens.
+    writeFileSync(file, sound);
+    await (await openDatabase(file)).close();
+    const sqlite = new BetterSqlite3(file);
+    sqlite.prepare("insert into kysely_migration values ('9999_future', '2030')").run();
+    sqlite.close();
+    await expect(openDatabase(file)).rejects.toMatchObject({ code: "database_newer" });
+  });
+
+  it("killed amid its first migration is made at the next start", async () => {
+    const file = join(folder, "slipway.db");
+    const migration = join(process.cwd(), "db/migrations/0001_initial.ts");
+    const script = join(folder, "killed.mts");
+    writeFileSync(
+      script,
+      `import BetterSqlite3 from ${JSON.stringify(join(process.cwd(), "node_modules/better-sqlite3/lib/index.js"))};
+       const prepare = BetterSqlite3.prototype.prepare;
+       BetterSqlite3.prototype.prepare = function (sql) {
+         if (/create table queue/.test(sql)) process.kill(process.pid, "SIGKILL");
+         return prepare.call(this, sql);
+       };
+       const { openDatabase } = await import(${JSON.stringify(join(process.cwd(), "db/connection.ts"))});
+       await openDatabase(${JSON.stringify(file)});`,
+    );
+    expect(readFileSync(migration, "utf8")).toContain("create table queue");
+    child = spawn(process.execPath, [script], { stdio: "inherit" });
+    const signal = await new Promise((resolve) => child?.once("close", (_, signal) => resolve(signal)));
+    expect(signal).toBe("SIGKILL");
+    const database = await openDatabase(file);
+    expect(database.writable()).toBe(true);
+    await database.close();
+  });
+
+  it("is copied whole while runs write to it", async () => {
+    const play = named(async (run) => {
+      for (let index = 0; index < 60; index++) await run.step(`S${index}`, async () => "x".repeat(2_000));
+    });
+    const engine = await TestEngine.open({ pipelines: [play], file: join(folder, "slipway.db") });
+    const runs = await Promise.all(["a", "b", "c"].map((slot) => engine.submit("play", slot)));
+    const copy = join(folder, "copy.db");
+    const source = new BetterSqlite3(engine.file, { readonly: true });
+    await source.backup(copy);
+    source.close();
+    for (const run of runs) await engine.ended(run.id);
+    await engine.close();
+    const restored = await TestEngine.open({ pipelines: [play], file: copy });
+    for (const run of await restored.engine.runs({ limit: 5 })) {
+      expect((await restored.ended(run.id)).state).toBe("succeeded");
+      expect(await restored.engine.steps(run.id)).toHaveLength(60);
+    }
+    await restored.close();
+  });
+});

@@ -1,0 +1,95 @@
+import { afterEach, describe, expect, it } from "vitest";
+import type { ObligationKind } from "../../src/engine/obligation.ts";
+import { pipeline } from "../../src/engine/pipeline.ts";
+import { ann, bob, TestEngine } from "../support/engine.ts";
+
+let opened: TestEngine | undefined;
+afterEach(async () => {
+  await opened?.remove();
+  opened = undefined;
+});
+
+const gone: string[] = [];
+const instance: ObligationKind = {
+  kind: "instance",
+  version: 1,
+  title: "Terminate instance",
+  discharge: async ({ id }) => void gone.push(id),
+};
+
+/** Keeps an instance for a minute; told to wait, it waits until it is cancelled. */
+const launch = pipeline<{ wait?: boolean }>("launch", { version: 1 }, async (run, { wait }) => {
+  const owed = await run.owe("instance", { facts: {} });
+  await owed.created();
+  const until = (await run.now("keep")) + 60_000;
+  await run.keep({ kinds: ["instance"], until, maxUntil: until, reason: run.reason });
+  if (wait) await run.step("Tests", ({ signal }) => aborted(signal));
+});
+const test = pipeline("test", { version: 1 }, async (run) => {
+  await run.step("Tests", ({ signal }) => aborted(signal));
+});
+const terminate = pipeline("terminate", { version: 1 }, async (run) => run.expire());
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+}
+
+async function running(name: string, runId: number): Promise<void> {
+  await expect
+    .poll(async () => (await opened?.engine.steps(runId))?.some((step) => step.name === name))
+    .toBe(true);
+}
+
+describe("a kept environment", () => {
+  it("has its requester's reason", async () => {
+    opened = await TestEngine.open({ pipelines: [launch], kinds: [instance] });
+    const { engine } = opened;
+    const asked = {
+      kind: "launch",
+      candidates: ["stg1"],
+      input: {},
+      requestedBy: ann,
+      via: "test",
+      configHash: "test",
+    };
+    const submitted = await engine.submit({ ...asked, reason: "for the demo" });
+    if (submitted.refused) throw new Error(submitted.message);
+    await opened.ended(submitted.run.id);
+    expect(await engine.leases(["stg1"])).toMatchObject([
+      { mode: "kept", reason: "for the demo", holder: ann },
+    ]);
+  });
+
+  it("goes when the run that keeps it is cancelled, and stays when another run on it is", async () => {
+    opened = await TestEngine.open({ pipelines: [launch, test], kinds: [instance] });
+    const { engine } = opened;
+    const first = await opened.submit("launch", "stg1", { wait: true });
+    await running("Tests", first.id);
+    await engine.cancel(first.id, bob);
+    expect(await opened.ended(first.id)).toMatchObject({ state: "cancelled" });
+    expect(await engine.leases(["stg1"])).toMatchObject([{ mode: "free" }]);
+
+    const second = await opened.submit("launch", "stg1");
+    await opened.ended(second.id);
+    const tests = await opened.submit("test", "stg1");
+    await running("Tests", tests.id);
+    await engine.cancel(tests.id, bob);
+    await opened.ended(tests.id);
+    expect(await engine.leases(["stg1"])).toMatchObject([{ mode: "kept", hasEnvironment: true }]);
+  });
+
+  it("is ended by another run, which shows what was undone", async () => {
+    opened = await TestEngine.open({ pipelines: [launch, terminate], kinds: [instance] });
+    const { engine } = opened;
+    const kept = await opened.submit("launch", "stg1");
+    await opened.ended(kept.id);
+    const end = await opened.submit("terminate", "stg1");
+    await opened.ended(end.id);
+    expect((await engine.steps(end.id)).map(({ name, state }) => [name, state])).toEqual([
+      ["Terminate instance", "succeeded"],
+    ]);
+    const shown = await engine.obligations({ runId: end.id });
+    expect(shown.map(({ kind, state }) => [kind, state])).toContainEqual(["instance", "gone"]);
+    expect(await engine.steps(kept.id)).toEqual([]);
+  });
+});

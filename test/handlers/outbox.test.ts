@@ -1,0 +1,174 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type OpenDatabase, openDatabase } from "../../db/connection.ts";
+import { countUnsent } from "../../db/outbox.ts";
+import { judge } from "../../handlers/slack/sender.ts";
+import { Outbox, type OutboxOptions, type Send } from "../../src/engine/outbox.ts";
+import { SteppingClock, silent } from "../support/bot.ts";
+
+let folder: string;
+let database: OpenDatabase;
+let alarms: string[];
+const clock = new SteppingClock();
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "slipway-outbox-"));
+  database = await openDatabase(join(folder, "slipway.db"));
+  alarms = [];
+  clock.ahead = 0;
+});
+afterEach(async () => {
+  await database.close();
+  rmSync(folder, { recursive: true });
+});
+
+function outboxOf(send: Send, options: Partial<OutboxOptions> = {}): Outbox {
+  return new Outbox({
+    db: database.db,
+    clock,
+    log: silent,
+    surfaces: { test: send },
+    alarm: (message) => alarms.push(message),
+    firstPauseMs: 2,
+    ...options,
+  });
+}
+
+const message = (text: string, more: { lane?: string; kind?: string; dedupeKey?: string } = {}) => ({
+  surface: "test",
+  kind: more.kind ?? "post",
+  lane: more.lane ?? "C1",
+  body: { text },
+  dedupeKey: more.dedupeKey ?? null,
+});
+
+async function settled(): Promise<void> {
+  while ((await countUnsent(database.db)) > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+describe("the outbox", () => {
+  it("sends in order within a lane, each key once", async () => {
+    const sent: unknown[] = [];
+    const other = Promise.withResolvers<void>();
+    const outbox = outboxOf(async ({ body }) => {
+      // The first of its lane is slow: it takes until another lane's message is out.
+      if (body.text === "a") await other.promise;
+      sent.push(body.text);
+      if (body.text === "x") other.resolve();
+      return { ok: true };
+    });
+    await outbox.start();
+    for (const text of ["a", "b", "c"]) await outbox.enqueue(message(text, { dedupeKey: text }));
+    await outbox.enqueue(message("b", { dedupeKey: "b" }));
+    await outbox.enqueue(message("x", { lane: "C2" }));
+    await settled();
+    await outbox.stop();
+    expect(sent).toEqual(["x", "a", "b", "c"]);
+  });
+
+  it("never makes whoever enqueues wait for the surface", async () => {
+    const outbox = outboxOf(() => new Promise(() => {}));
+    await outbox.start();
+    for (let round = 0; round < 20; round += 1) await outbox.enqueue(message(`${round}`));
+    expect(await countUnsent(database.db)).toBe(20);
+    // Nor does it hold the process up when that is to end.
+    await outbox.stop();
+  });
+
+  it("sends after a restart what was not sent", async () => {
+    await outboxOf(async () => ({ ok: true })).enqueue(message("kept"));
+    await database.close();
+    database = await openDatabase(join(folder, "slipway.db"));
+    const sent: unknown[] = [];
+    const outbox = outboxOf(async ({ body }) => {
+      sent.push(body.text);
+      return { ok: true };
+    });
+    await outbox.start();
+    await settled();
+    await outbox.stop();
+    expect(sent).toEqual(["kept"]);
+  });
+
+  it("tries again what failed, in its order", async () => {
+    const tries: string[] = [];
+    const outbox = outboxOf(async ({ body, attempt }) => {
+      tries.push(`${body.text}${attempt}`);
+      if (body.text === "a" && attempt < 3) throw new Error("ECONNRESET");
+      return { ok: true };
+    });
+    await outbox.start();
+    await outbox.enqueue(message("a"));
+    await outbox.enqueue(message("b"));
+    await settled();
+    await outbox.stop();
+    expect(tries).toEqual(["a1", "a2", "a3", "b1"]);
+  });
+
+  it("sends nothing of a kind before the surface's own Retry-After", async () => {
+    const times: [string, number][] = [];
+    const outbox = outboxOf(async ({ body, attempt }) => {
+      times.push([String(body.text), Date.now()]);
+      if (body.text === "a" && attempt === 1) {
+        return { ok: false, permanent: false, retryAfterMs: 700, error: "rate limited" };
+      }
+      return { ok: true };
+    });
+    await outbox.start();
+    await outbox.enqueue(message("a"));
+    while (times.length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    const limited = times[0]?.[1] ?? 0;
+    await outbox.enqueue(message("b", { lane: "C2" }));
+    await outbox.enqueue(message("c", { lane: "C3", kind: "other" }));
+    await settled();
+    await outbox.stop();
+    const at = (text: string) => (times.findLast(([name]) => name === text)?.[1] ?? 0) - limited;
+    expect(at("a")).toBeGreaterThanOrEqual(699);
+    expect(at("b")).toBeGreaterThanOrEqual(699);
+    expect(at("c")).toBeLessThan(at("a"));
+  });
+
+  it("drops what is refused for good, with an alarm, and goes on", async () => {
+    const sent: unknown[] = [];
+    const outbox = outboxOf(async ({ body }) => {
+      if (body.text === "bad") return { ok: false, permanent: true, error: "channel_not_found" };
+      sent.push(body.text);
+      return { ok: true };
+    });
+    await outbox.start();
+    await outbox.enqueue(message("bad"));
+    await outbox.enqueue(message("good"));
+    await settled();
+    await outbox.stop();
+    expect(sent).toEqual(["good"]);
+    expect(alarms).toEqual([expect.stringContaining("channel_not_found")]);
+  });
+
+  it("gives up after hours, with an alarm", async () => {
+    const outbox = outboxOf(async () => {
+      clock.ahead += 3_600_000;
+      throw new Error("down");
+    });
+    await outbox.start();
+    await outbox.enqueue(message("a"));
+    await settled();
+    await outbox.stop();
+    expect(alarms).toEqual([expect.stringContaining("down")]);
+    expect(clock.ahead).toBeGreaterThanOrEqual(6 * 3_600_000);
+  });
+});
+
+describe("what Slack's answer means for a message", () => {
+  it.each(["channel_not_found", "no_text", "invalid_blocks", "msg_too_long"])("%s is for good", (error) => {
+    expect(judge({ data: { ok: false, error } })).toMatchObject({ permanent: true, error });
+  });
+
+  it.each(["internal_error", "invalid_auth", "missing_scope"])("%s passes, or is mended", (error) => {
+    expect(() => judge({ data: { ok: false, error } })).toThrow();
+  });
+
+  it("a 429 says for how long", () => {
+    expect(judge({ retryAfter: 30 })).toMatchObject({ permanent: false, retryAfterMs: 30_000 });
+  });
+});

@@ -1,0 +1,92 @@
+import { describe, expect, test } from "vitest";
+import type { RunView, StepView } from "../../src/engine/types.ts";
+import { threadReplies } from "../../src/publish/slack-text.ts";
+
+const RUN = {
+  id: 7,
+  kind: "launch",
+  state: "running",
+  outcome: null,
+  tests: null,
+  facts: {},
+  reason: null,
+  createdAt: 0,
+  startedAt: 0,
+  endedAt: null,
+} as unknown as RunView;
+
+function step(
+  path: string,
+  startedAt: number,
+  endedAt: number | null,
+  more: Partial<StepView> = {},
+): StepView {
+  const state = endedAt === null ? "running" : "succeeded";
+  const name = path.split("/").at(-1) ?? path;
+  return {
+    path,
+    name,
+    kind: "step",
+    state,
+    attempt: 1,
+    startedAt,
+    endedAt,
+    detail: null,
+    error: null,
+    ...more,
+  };
+}
+
+const texts = (steps: readonly StepView[], run: Partial<RunView> = {}) =>
+  threadReplies({ run: { ...RUN, ...run } as RunView, steps, tails: new Map(), now: 60_000 }).map(
+    ({ text }) => text.split("\n")[0],
+  );
+
+const INSTANCE = [step("host/instance/Read the image", 0, 1_000), step("host/SSH answers", 2_000, 9_000)];
+const UPDATE = [step("host/Service update/Migrate", 9_000, 12_000)];
+const SWAP = [
+  step("Look for old targets", 12_000, 13_000),
+  step("Load balancer sees it healthy", 13_000, 20_000),
+];
+
+describe("the thread", () => {
+  test("has a reply for each stage that is over", () => {
+    expect(texts([...INSTANCE, ...UPDATE, ...SWAP, step("Run the tests", 20_000, null)])).toEqual([
+      "✓ The instance runs and answers (2 steps, 9s).",
+      "✓ The services are updated (1 step, 3s).",
+      "✓ The instance is behind the load balancer (2 steps, 8s).",
+    ]);
+  });
+
+  test("says nothing between two steps of a stage, nor because the tests are being prepared", () => {
+    expect(texts([...INSTANCE, step("tests/Prepare the tests", 9_500, null)])).toEqual([]);
+    expect(texts([...INSTANCE, ...UPDATE])).toHaveLength(1);
+  });
+
+  test("takes the pipeline's end for the last stage's", () => {
+    const ended = texts([...INSTANCE, ...UPDATE, ...SWAP], { state: "succeeded", endedAt: 21_000 });
+    expect(ended).toHaveLength(4);
+    expect(ended.at(-1)).toBe("Run #7 succeeded after 21s.");
+  });
+
+  test("claims nothing for a run that failed between two steps", () => {
+    const [first] = INSTANCE;
+    const fault = { code: "aws_capacity", message: "AWS has no room." };
+    const run = { state: "failed", endedAt: 2_000, outcome: { fault } } as unknown as Partial<RunView>;
+    expect(texts(first ? [first] : [], run)).toEqual(["Run #7 failed after 2s."]);
+  });
+
+  test("tells of what failed, and not of what was stopped because of it or by a person", () => {
+    const error = (code: string) => ({ state: "failed" as const, error: { code, message: `${code}!` } });
+    const steps = [
+      ...INSTANCE,
+      step("host/Service update/Migrate", 9_000, 10_000, error("job_failed")),
+      step("host/Service update/Build", 9_000, 10_000, error("stopped_beside_failure")),
+      step("tests/Prepare the tests", 9_000, 10_000, error("cancelled")),
+    ];
+    expect(texts(steps)).toEqual([
+      "✓ The instance runs and answers (2 steps, 9s).",
+      "✗ *Migrate* failed: job_failed!",
+    ]);
+  });
+});

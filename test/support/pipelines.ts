@@ -1,0 +1,68 @@
+import type { ObligationKind } from "../../src/engine/obligation.ts";
+import { type Pipeline, pipeline } from "../../src/engine/pipeline.ts";
+import type { JsonObject } from "../../src/util/json.ts";
+
+/** Small pipelines with the real ones' names, for tests of what lies in front of the engine. */
+export class SmallPipelines {
+  /** While set, a run waits in its first step until it is let go or cancelled. */
+  hold = false;
+  /** What the next runs' tests count. */
+  tests = { passed: 3, failed: 0, flaky: 0, skipped: 0, notRun: 0 };
+  readonly seen: { kind: string; input: JsonObject }[] = [];
+  #waiting: (() => void)[] = [];
+
+  letGo(): void {
+    this.hold = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const go of waiting) go();
+  }
+
+  /** Refuses to clean up while set: the slot stays dirty. */
+  stuck = false;
+
+  get kinds(): readonly ObligationKind[] {
+    return [
+      {
+        kind: "instance",
+        version: 1,
+        title: "Terminate instance",
+        discharge: async () => {
+          if (this.stuck) throw new Error("AWS does not answer");
+        },
+      },
+    ];
+  }
+
+  get all(): readonly Pipeline[] {
+    return ["launch", "update", "swap", "test", "terminate"].map((kind) =>
+      pipeline(kind, { version: 1 }, async (run, input: JsonObject) => {
+        this.seen.push({ kind, input });
+        await run.step("Work", async (step) => {
+          step.log(`${kind} says hello`);
+          step.log("and <!channel> & goodbye");
+          if (this.hold) await this.#wait(step.signal);
+        });
+        if (kind === "launch") {
+          const instance = await run.owe("instance", { facts: { id: "i-0123456789abcdef0" } });
+          await instance.created();
+          await run.describe({ instanceId: "i-0123456789abcdef0", sha: run.sha, ami: "ami-12345678" });
+          await run.setTests(this.tests);
+          if (input.keep) {
+            const until =
+              (await run.now("kept")) + (typeof input.keepMs === "number" ? input.keepMs : 3_600_000);
+            await run.keep({ kinds: ["instance"], until, maxUntil: until + 3_600_000, reason: null });
+          }
+        }
+        if (kind === "terminate") await run.expire();
+      }),
+    );
+  }
+
+  async #wait(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#waiting.push(resolve);
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+  }
+}

@@ -1,0 +1,37 @@
+import { defineConfig } from "vitest/config";
+
+/** Suites that start whole sandboxes and several bots: one file at a time, after everything else. */
+const WHOLE = ["test/crash/**/*.test.ts", "test/trials/**/*.test.ts", "test/sandbox/**/*.test.ts"];
+
+export default defineConfig({
+  test: {
+    reporters: ["default", "./test/setup/closing-line.ts"],
+    globalSetup: ["test/setup/machine.ts"],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "parts",
+          include: ["test/**/*.test.ts"],
+          exclude: WHOLE,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "whole",
+          include: WHOLE,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
