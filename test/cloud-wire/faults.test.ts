@@ -275,3 +275,15 @@ it("S3 and STS answer faults in their own form", async () => {
     status: 400,
   });
 });
+
+it("a fault with “after” waits for that action, and counts from there", async () => {
+  const look = () => account.ec2.send(new DescribeInstancesCommand({}));
+  await fault("ec2:DescribeInstances", "error-before", { after: "ec2:TerminateInstances", skip: 1 });
+  const id = await launched(account);
+  await look();
+  await look();
+  await account.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }));
+  await look();
+  expect((await refusal(look())).status).toBe(500);
+  await look();
+});

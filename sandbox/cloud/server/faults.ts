@@ -13,6 +13,8 @@ export const FAULT_MODES = [
 
 export type FaultMode = (typeof FAULT_MODES)[number];
 
+const ACTION = /^(\*|[a-z0-9-]+:(\*|\w+))$/;
+
 const faultSchema = z
   .strictObject({
     /** `ec2:RunInstances`, `ec2:*` or `*`. */
@@ -22,13 +24,15 @@ const faultSchema = z
     code: z.string().optional(),
     /** How many calls it is played on; without it and without a rate, one. */
     times: z.number().int().positive().optional(),
-    /** So many calls that it fits go by before it is played. */
+    /** It waits until this action was called: `ec2:TerminateInstances`. */
+    after: z.string().optional(),
+    /** So many calls that it fits (and that come after `after`) go by before it is played. */
     skip: z.number().int().nonnegative().optional(),
     /** The share of calls that it is played on, 0 to 1; for ever, or until `times` is used up. */
     rate: z.number().min(0).max(1).optional(),
   })
-  .refine(({ action }) => /^(\*|[a-z0-9-]+:(\*|\w+))$/.test(action), {
-    message: "action is service:Action, service:* or *",
+  .refine(({ action, after }) => ACTION.test(action) && ACTION.test(after ?? action), {
+    message: "action and after are service:Action, service:* or *",
   });
 
 export const faultListSchema = z.array(faultSchema);
@@ -38,6 +42,7 @@ interface ActiveFault {
   readonly fault: Fault;
   left: number;
   skip: number;
+  isAwaiting: boolean;
 }
 
 /** The faults to play. The first in the list that fits a call, has times left and wins its draw is played. */
@@ -50,10 +55,13 @@ export class Faults {
       fault,
       left: fault.times ?? (fault.rate === undefined ? 1 : Number.POSITIVE_INFINITY),
       skip: fault.skip ?? 0,
+      isAwaiting: fault.after !== undefined,
     }));
   }
 
   take(action: string, random: () => number): Fault | undefined {
+    for (const active of this.#active)
+      if (active.fault.after !== undefined && fits(active.fault.after, action)) active.isAwaiting = false;
     const found = this.#active.find((active) => active.left > 0 && isNow(active, action, random));
     if (found) found.left--;
     return found?.fault;
@@ -67,6 +75,7 @@ export class Faults {
 
 function isNow(active: ActiveFault, action: string, random: () => number): boolean {
   const { fault } = active;
+  if (active.isAwaiting) return false;
   if (!fits(fault.action, action) || (fault.rate !== undefined && random() >= fault.rate)) return false;
   if (active.skip === 0) return true;
   active.skip--;

@@ -10,8 +10,10 @@ export const MODES: readonly Mode[] = [...FAULT_MODES, "denied"];
 export interface CallSite {
   readonly slot: string;
   readonly action: string;
-  /** How many calls of this action come before it. */
+  /** How many calls of this action come before it: in all, or once `after` was called. */
   readonly skip: number;
+  /** For calls of the cleanup, what begins it: how many looks come before depends on the machine's speed. */
+  readonly after?: string;
   readonly phase: "launch" | "cleanup";
 }
 
@@ -32,15 +34,17 @@ const UNDOING = /:(DeregisterTargets|TerminateInstances|RevokeSecurityGroupIngre
 /** The call sites of a launch that was traced: every action's first call, and its first one of the cleanup. */
 export function callSites(slot: string, calls: readonly AwsCall[]): CallSite[] {
   const cleanupFrom = calls.findIndex(({ action }) => UNDOING.test(action));
+  const after = calls[cleanupFrom]?.action ?? "";
+  const launch = calls.slice(0, cleanupFrom).map((call) => ({ ...call, phase: "launch" as const }));
+  const cleanup = calls.slice(cleanupFrom).map((call) => ({ ...call, phase: "cleanup" as const, after }));
   const sites = new Map<string, CallSite>();
   const counts = new Map<string, number>();
-  for (const [index, { action }] of calls.entries()) {
-    const skip = counts.get(action) ?? 0;
-    counts.set(action, skip + 1);
-    const phase = index < cleanupFrom ? "launch" : "cleanup";
-    const key = `${phase} ${action}`;
+  for (const { action, ...place } of [...launch, ...cleanup]) {
+    const key = `${place.phase} ${action}`;
+    const skip = counts.get(key) ?? 0;
+    counts.set(key, skip + 1);
+    const site: CallSite = { slot, action, skip, phase: place.phase, ...("after" in place && { after }) };
     // The rule is turned several times, and each time is another deed; looks are all alike.
-    const site = { slot, action, skip, phase } as const;
     if (!sites.has(key)) sites.set(key, site);
     else if (action.endsWith(":ModifyRule")) sites.set(`${key} ${skip}`, site);
   }
@@ -73,10 +77,10 @@ export async function playFault(stand: Stand, one: FaultCase): Promise<FaultResu
   return { case: one, ended, seconds: (Date.now() - began) / 1000, wrong };
 }
 
-function faultOf({ action, mode, skip }: FaultCase): object {
-  if (mode !== "denied") return { action, mode, skip };
+function faultOf({ action, mode, skip, after }: FaultCase): object {
+  if (mode !== "denied") return { action, mode, skip, after };
   const code = action.startsWith("ec2:") ? "UnauthorizedOperation" : "AccessDenied";
-  return { action, mode: "error-before", code, skip };
+  return { action, mode: "error-before", code, skip, after };
 }
 
 /** Looks to which "not found" is no answer: what was made a moment ago may not be seen everywhere yet. */
