@@ -278,7 +278,7 @@ it("S3 and STS answer faults in their own form", async () => {
 
 it("a fault with “after” waits for that action, and counts from there", async () => {
   const look = () => account.ec2.send(new DescribeInstancesCommand({}));
-  await fault("ec2:DescribeInstances", "error-before", { after: "ec2:TerminateInstances", skip: 1 });
+  await fault("ec2:DescribeInstances", "error-before", { after: ["ec2:TerminateInstances"], skip: 1 });
   const id = await launched(account);
   await look();
   await look();

@@ -24,15 +24,15 @@ const faultSchema = z
     code: z.string().optional(),
     /** How many calls it is played on; without it and without a rate, one. */
     times: z.number().int().positive().optional(),
-    /** It waits until this action was called: `ec2:TerminateInstances`. */
-    after: z.string().optional(),
+    /** It waits until one of these actions was called. */
+    after: z.array(z.string()).min(1).optional(),
     /** So many calls that it fits (and that come after `after`) go by before it is played. */
     skip: z.number().int().nonnegative().optional(),
     /** The share of calls that it is played on, 0 to 1; for ever, or until `times` is used up. */
     rate: z.number().min(0).max(1).optional(),
   })
-  .refine(({ action, after }) => ACTION.test(action) && ACTION.test(after ?? action), {
-    message: "action and after are service:Action, service:* or *",
+  .refine(({ action, after }) => [action, ...(after ?? [])].every((one) => ACTION.test(one)), {
+    message: "an action is service:Action, service:* or *",
   });
 
 export const faultListSchema = z.array(faultSchema);
@@ -61,7 +61,7 @@ export class Faults {
 
   take(action: string, random: () => number): Fault | undefined {
     for (const active of this.#active)
-      if (active.fault.after !== undefined && fits(active.fault.after, action)) active.isAwaiting = false;
+      if (active.fault.after?.some((one) => fits(one, action))) active.isAwaiting = false;
     const found = this.#active.find((active) => active.left > 0 && isNow(active, action, random));
     if (found) found.left--;
     return found?.fault;

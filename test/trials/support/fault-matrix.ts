@@ -12,8 +12,8 @@ export interface CallSite {
   readonly action: string;
   /** How many calls of this action come before it: in all, or once `after` was called. */
   readonly skip: number;
-  /** For calls of the cleanup, what begins it: how many looks come before depends on the machine's speed. */
-  readonly after?: string;
+  /** For calls of the cleanup, what may begin it: how many looks come before depends on the machine's speed. */
+  readonly after?: readonly string[];
   readonly phase: "launch" | "cleanup";
 }
 
@@ -29,21 +29,25 @@ export interface FaultResult {
   readonly wrong: readonly string[];
 }
 
-const UNDOING = /:(DeregisterTargets|TerminateInstances|RevokeSecurityGroupIngress)$/;
+/** They go side by side: any of them may be the first. */
+const UNDOING: readonly string[] = [
+  "elasticloadbalancing:DeregisterTargets",
+  "ec2:TerminateInstances",
+  "ec2:RevokeSecurityGroupIngress",
+];
 
 /** The call sites of a launch that was traced: every action's first call, and its first one of the cleanup. */
 export function callSites(slot: string, calls: readonly AwsCall[]): CallSite[] {
-  const cleanupFrom = calls.findIndex(({ action }) => UNDOING.test(action));
-  const after = calls[cleanupFrom]?.action ?? "";
+  const cleanupFrom = calls.findIndex(({ action }) => UNDOING.includes(action));
   const launch = calls.slice(0, cleanupFrom).map((call) => ({ ...call, phase: "launch" as const }));
-  const cleanup = calls.slice(cleanupFrom).map((call) => ({ ...call, phase: "cleanup" as const, after }));
+  const cleanup = calls.slice(cleanupFrom).map((call) => ({ ...call, phase: "cleanup" as const }));
   const sites = new Map<string, CallSite>();
   const counts = new Map<string, number>();
-  for (const { action, ...place } of [...launch, ...cleanup]) {
-    const key = `${place.phase} ${action}`;
+  for (const { action, phase } of [...launch, ...cleanup]) {
+    const key = `${phase} ${action}`;
     const skip = counts.get(key) ?? 0;
     counts.set(key, skip + 1);
-    const site: CallSite = { slot, action, skip, phase: place.phase, ...("after" in place && { after }) };
+    const site: CallSite = { slot, action, skip, phase, ...(phase === "cleanup" && { after: UNDOING }) };
     // The rule is turned several times, and each time is another deed; looks are all alike.
     if (!sites.has(key)) sites.set(key, site);
     else if (action.endsWith(":ModifyRule")) sites.set(`${key} ${skip}`, site);
