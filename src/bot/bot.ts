@@ -118,13 +118,13 @@ export async function startBot(
       })
     : null;
   const inbox = new Inbox({
-    db: database.db,
+    guard: engine.guard,
     clock: systemClock,
     log,
     handlers: slack ? { slack: slack.inboxHandler } : {},
   });
   const outbox = new Outbox({
-    db: database.db,
+    guard: engine.guard,
     clock: systemClock,
     log,
     surfaces: slack ? { slack: slack.send } : {},

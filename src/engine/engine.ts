@@ -75,6 +75,11 @@ export class Engine implements EngineApi {
     await this.#parts.lines.flush();
   }
 
+  /** For what else writes to the database: only while this process has it. */
+  get guard(): Guard {
+    return this.#parts.guard;
+  }
+
   get activeRuns(): number {
     return this.#executor.activeCount;
   }

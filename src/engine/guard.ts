@@ -43,12 +43,12 @@ export class Guard {
   }
 
   /**
-   * Before an effect whose intent is in the journal already (a step taken up again): an effect is begun only by
-   * who may still write.
+   * Before an effect whose intent is in the database already (a step taken up again, a message to send): an effect
+   * is begun only by who may still write.
    *
    * @throws FencedError when the process or the resource has been taken over.
    */
-  async check(fence: Fence): Promise<void> {
+  async check(fence: Fence | null): Promise<void> {
     await this.#mustHold(this.#db, fence);
   }
 

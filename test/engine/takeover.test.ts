@@ -1,17 +1,15 @@
 import BetterSqlite3 from "better-sqlite3";
-import { Kysely } from "kysely";
 import pino from "pino";
 import { afterEach, describe, expect, it } from "vitest";
-import { ImmediateSqliteDialect } from "../../db/driver.ts";
-import type { Schema } from "../../db/schema.ts";
+import type { Database } from "../../db/connection.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { ObligationKinds } from "../../src/engine/obligation.ts";
 import type { Pipeline } from "../../src/engine/pipeline.ts";
-import { ann, TestEngine } from "../support/engine.ts";
+import { ann, connectBeside, TestEngine } from "../support/engine.ts";
 import { gate, named, pause, Things, until, untilStopped } from "./support.ts";
 
 let first: TestEngine | undefined;
-let second: { engine: Engine; db: Kysely<Schema> } | undefined;
+let second: { engine: Engine; db: Database } | undefined;
 afterEach(async () => {
   await second?.engine.stop();
   await second?.db.destroy();
@@ -19,11 +17,9 @@ afterEach(async () => {
   first = second = undefined;
 });
 
-/** A second engine on the same file, past the lock that keeps a second process out: as after a lock's failing. */
+/** A second engine on the same file. */
 async function takeOver(file: string, pipelines: Pipeline[], things: Things): Promise<Engine> {
-  const db = new Kysely<Schema>({
-    dialect: new ImmediateSqliteDialect(new BetterSqlite3(file, { timeout: 5_000 })),
-  });
+  const db = connectBeside(file);
   const kinds = new ObligationKinds().register(things.kind("thing"));
   const engine = await Engine.open({ db, pipelines, kinds, log: pino({ level: "silent" }) });
   second = { engine, db };

@@ -4,18 +4,21 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type OpenDatabase, openDatabase } from "../../db/connection.ts";
 import { countUnhandled } from "../../db/inbox.ts";
+import type { Guard } from "../../src/engine/guard.ts";
 import { type Circumstances, Inbox, type InboxOptions } from "../../src/engine/inbox.ts";
 import type { JsonObject } from "../../src/util/json.ts";
 import { SteppingClock, silent } from "../support/bot.ts";
+import { connectBeside, takeGuard } from "../support/engine.ts";
 import { FakeSlack, slash } from "../support/slack.ts";
 import { TestSurface } from "../support/surface.ts";
 
 let folder: string;
 let database: OpenDatabase;
+let guard: Guard;
 const clock = new SteppingClock();
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "slipway-inbox-"));
-  database = await openDatabase(join(folder, "slipway.db"));
+  await open();
   clock.ahead = 0;
 });
 afterEach(async () => {
@@ -23,11 +26,17 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
+/** As a new process does. */
+async function open(): Promise<void> {
+  database = await openDatabase(join(folder, "slipway.db"));
+  guard = await takeGuard(database.db);
+}
+
 type Handle = (payload: JsonObject, circumstances: Circumstances) => Promise<void>;
 
 function inboxOf(handle: Handle, options: Partial<InboxOptions> = {}): Inbox {
   return new Inbox({
-    db: database.db,
+    guard,
     clock,
     log: silent,
     handlers: { test: { lane: (payload) => String(payload.lane ?? "one"), handle } },
@@ -64,17 +73,20 @@ describe("the inbox", () => {
   it("runs lanes beside each other, and no more than it may", async () => {
     let now = 0;
     let most = 0;
+    const three = Promise.withResolvers<void>();
     const inbox = inboxOf(
       async () => {
         now += 1;
         most = Math.max(most, now);
+        if (now === 3) three.resolve();
+        await three.promise;
         await new Promise((resolve) => setTimeout(resolve, 5));
         now -= 1;
       },
       { concurrency: 3 },
     );
-    await inbox.start();
     for (let number = 0; number < 12; number += 1) await inbox.accept(event(number, { lane: number % 6 }));
+    await inbox.start();
     await settled();
     await inbox.stop();
     expect(most).toBe(3);
@@ -101,7 +113,7 @@ describe("the inbox", () => {
     await never.accept(event(1));
     await never.accept(event(2));
     await database.close();
-    database = await openDatabase(join(folder, "slipway.db"));
+    await open();
     const handled: unknown[] = [];
     const inbox = inboxOf(async ({ number }, { late, interrupted }) => {
       handled.push([number, late, interrupted]);
@@ -178,8 +190,61 @@ describe("the inbox", () => {
     await database.db.destroy();
     await expect(inbox.accept(event(1))).rejects.toThrow();
     await database.close();
-    database = await openDatabase(join(folder, "slipway.db"));
+    await open();
     expect(await countUnhandled(database.db)).toBe(0);
+  });
+});
+
+describe("an inbox whose database has been taken over", () => {
+  const rows = async () => JSON.stringify(await database.db.selectFrom("inbox").selectAll().execute());
+
+  /** Another process begins; control: without it, everything below is accepted and handled. */
+  it.each([true, false])("handles nothing more and writes nothing (taken over: %s)", async (takenOver) => {
+    const handled: unknown[] = [];
+    const hold = Promise.withResolvers<void>();
+    const inbox = inboxOf(
+      async ({ number }) => {
+        handled.push(number);
+        if (number === 1) await hold.promise;
+      },
+      { concurrency: 1 },
+    );
+    await inbox.start();
+    for (const number of [1, 2]) await inbox.accept(event(number, { lane: number }));
+    while (handled.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const beside = connectBeside(join(folder, "slipway.db"));
+    const newer = takenOver ? await takeGuard(beside) : guard;
+    const before = await rows();
+    hold.resolve();
+    const accepting = inbox.accept(event(3));
+    if (!takenOver) {
+      expect(await accepting).toBe("new");
+      await settled();
+      await inbox.stop();
+      await beside.destroy();
+      return expect(handled).toEqual([1, 2, 3]);
+    }
+    await expect(accepting).rejects.toMatchObject({ code: "fenced" });
+    await inbox.idle();
+    expect(await rows()).toBe(before);
+    expect(handled).toEqual([1]);
+    await inbox.stop();
+    // The one that took it over goes on with what was left, and knows that the first was cut off.
+    const seen: unknown[] = [];
+    const next = inboxOf(
+      async ({ number }, { interrupted }) => {
+        seen.push([number, interrupted]);
+      },
+      { guard: newer, concurrency: 1 },
+    );
+    await next.start();
+    await settled();
+    await next.stop();
+    await beside.destroy();
+    expect(seen).toEqual([
+      [1, true],
+      [2, false],
+    ]);
   });
 });
 

@@ -1,20 +1,24 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pino from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type OpenDatabase, openDatabase } from "../../db/connection.ts";
 import { countUnsent } from "../../db/outbox.ts";
 import { judge } from "../../handlers/slack/sender.ts";
+import type { Guard } from "../../src/engine/guard.ts";
 import { Outbox, type OutboxOptions, type Send } from "../../src/engine/outbox.ts";
 import { SteppingClock, silent } from "../support/bot.ts";
+import { connectBeside, takeGuard } from "../support/engine.ts";
 
 let folder: string;
 let database: OpenDatabase;
+let guard: Guard;
 let alarms: string[];
 const clock = new SteppingClock();
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "slipway-outbox-"));
-  database = await openDatabase(join(folder, "slipway.db"));
+  await open();
   alarms = [];
   clock.ahead = 0;
 });
@@ -23,9 +27,15 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
+/** As a new process does. */
+async function open(): Promise<void> {
+  database = await openDatabase(join(folder, "slipway.db"));
+  guard = await takeGuard(database.db);
+}
+
 function outboxOf(send: Send, options: Partial<OutboxOptions> = {}): Outbox {
   return new Outbox({
-    db: database.db,
+    guard,
     clock,
     log: silent,
     surfaces: { test: send },
@@ -79,7 +89,7 @@ describe("the outbox", () => {
   it("sends after a restart what was not sent", async () => {
     await outboxOf(async () => ({ ok: true })).enqueue(message("kept"));
     await database.close();
-    database = await openDatabase(join(folder, "slipway.db"));
+    await open();
     const sent: unknown[] = [];
     const outbox = outboxOf(async ({ body }) => {
       sent.push(body.text);
@@ -156,6 +166,75 @@ describe("the outbox", () => {
     await outbox.stop();
     expect(alarms).toEqual([expect.stringContaining("down")]);
     expect(clock.ahead).toBeGreaterThanOrEqual(6 * 3_600_000);
+  });
+});
+
+describe("an outbox whose database has been taken over", () => {
+  const rows = async () => JSON.stringify(await database.db.selectFrom("outbox").selectAll().execute());
+
+  /** Control: while it has the database, all is sent. */
+  it.each([true, false])("sends nothing more and writes nothing (taken over: %s)", async (takenOver) => {
+    const sent: unknown[] = [];
+    const hold = Promise.withResolvers<void>();
+    const outbox = outboxOf(async ({ body }) => {
+      sent.push(body.text);
+      if (body.text === "a") await hold.promise;
+      return { ok: true };
+    });
+    await outbox.start();
+    for (const text of ["a", "b"]) await outbox.enqueue(message(text));
+    while (sent.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const beside = connectBeside(join(folder, "slipway.db"));
+    const newer = takenOver ? await takeGuard(beside) : guard;
+    const before = await rows();
+    hold.resolve();
+    const enqueuing = outbox.enqueue(message("c", { lane: "C2" }));
+    if (!takenOver) {
+      await enqueuing;
+      await settled();
+      await outbox.stop();
+      await beside.destroy();
+      return expect(sent.toSorted()).toEqual(["a", "b", "c"]);
+    }
+    await expect(enqueuing).rejects.toMatchObject({ code: "fenced" });
+    await outbox.stop();
+    expect(await rows()).toBe(before);
+    expect(sent).toEqual(["a"]);
+    // Whoever took over sends what is left; what the old one was just sending may arrive twice.
+    const next = outboxOf(
+      async ({ body }) => {
+        sent.push(body.text);
+        return { ok: true };
+      },
+      { guard: newer },
+    );
+    await next.start();
+    await settled();
+    await next.stop();
+    await beside.destroy();
+    expect(sent).toEqual(["a", "a", "b"]);
+  });
+
+  it("does not begin a message whose time comes afterwards", async () => {
+    let tries = 0;
+    const said = Promise.withResolvers<void>();
+    const log = pino({}, { write: (line) => line.includes("the outbox stops") && said.resolve() });
+    const outbox = outboxOf(
+      async () => {
+        tries += 1;
+        return { ok: false, permanent: false, retryAfterMs: 2_000, error: "rate limited" };
+      },
+      { log },
+    );
+    await outbox.start();
+    await outbox.enqueue(message("a"));
+    const attempts = async () =>
+      (await database.db.selectFrom("outbox").select("attempts").executeTakeFirstOrThrow()).attempts;
+    while ((await attempts()) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await takeGuard(database.db);
+    await said.promise;
+    expect(tries).toBe(1);
+    await outbox.stop();
   });
 });
 

@@ -106,7 +106,7 @@ beforeEach(async () => {
     log: silent,
     redact,
   });
-  const shared = { db: parts.db, clock, log: silent };
+  const shared = { guard: parts.engine.guard, clock, log: silent };
   inbox = new Inbox({ ...shared, handlers: { slack: side.inboxHandler } });
   outbox = new Outbox({ ...shared, surfaces: { slack: side.send }, alarm: () => {} });
   entrance = side.connect({ inbox, outbox });

@@ -1,10 +1,16 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import BetterSqlite3 from "better-sqlite3";
+import { Kysely } from "kysely";
 import pino from "pino";
 import { rememberConfig } from "../../db/configs.ts";
-import { type OpenDatabase, openDatabase } from "../../db/connection.ts";
+import { type Database, type OpenDatabase, openDatabase } from "../../db/connection.ts";
+import { ImmediateSqliteDialect } from "../../db/driver.ts";
+import { beginEpoch } from "../../db/meta.ts";
+import type { Schema } from "../../db/schema.ts";
 import { Engine, type EngineOptions } from "../../src/engine/engine.ts";
+import { Guard } from "../../src/engine/guard.ts";
 import { type ObligationKind, ObligationKinds } from "../../src/engine/obligation.ts";
 import type { Pipeline } from "../../src/engine/pipeline.ts";
 import { type EndState, endStates, type Person, type RunView } from "../../src/engine/types.ts";
@@ -13,6 +19,18 @@ import type { JsonObject } from "../../src/util/json.ts";
 export const ann: Person = { id: "slack:U0ANN", name: "Ann" };
 export const bob: Person = { id: "slack:U0BOB", name: "Bob" };
 export const CONFIG_HASH = "test";
+
+/** A second connection to a database, past the lock that keeps a second process out: as after a lock's failing. */
+export function connectBeside(file: string): Database {
+  return new Kysely<Schema>({
+    dialect: new ImmediateSqliteDialect(new BetterSqlite3(file, { timeout: 5_000 })),
+  });
+}
+
+/** The right to write of a process that takes the database over now; every earlier one's ends. */
+export async function takeGuard(db: Database): Promise<Guard> {
+  return new Guard(db, await db.transaction().execute((trx) => beginEpoch(trx)));
+}
 
 /** An engine on a real database file in a folder of its own. */
 export class TestEngine {

@@ -73,7 +73,7 @@ export class TestSurface {
       log: silent,
       redact,
     });
-    const shared = { db: parts.db, clock, log: silent };
+    const shared = { guard: parts.engine.guard, clock, log: silent };
     const inbox = new Inbox({ ...shared, handlers: { slack: side.inboxHandler }, pausesMs: [10, 20] });
     const outbox = new Outbox({
       ...shared,
