@@ -17,6 +17,8 @@ export interface Schema {
   posts: PostRow;
   logs: LogRow;
   audit: AuditRow;
+  lookups: LookupRow;
+  lookup_pauses: { source: string; until: number };
 }
 
 export interface RunRow {
@@ -187,4 +189,12 @@ export interface AuditRow {
   detail: string | null;
   /** Hash of this line and the one before: a line taken out or changed later breaks the chain. */
   hash: string;
+}
+
+/** What another system answered to a question that decides on rights, kept for minutes. */
+export interface LookupRow {
+  source: string;
+  key: string;
+  answer_json: string;
+  asked_at: number;
 }

@@ -3,6 +3,8 @@ import { t } from "../commands/lib/text.ts";
 import { type Refusal, refuse } from "../commands/services.ts";
 import type { Config, Role } from "../src/config/index.ts";
 import type { Person } from "../src/engine/types.ts";
+import { formatDuration } from "../src/util/format.ts";
+import { LookUpFailedError } from "./lookups.ts";
 import { refusePerson, type SlackDirectory } from "./people.ts";
 
 /** Who somebody is and what they may do. */
@@ -52,11 +54,23 @@ export async function slackAuthority(
     return { person: { id, name }, roles, linked, withoutRoles: null };
   } catch (error) {
     onFailure(error);
-    return nobody(
-      asker.userName,
-      refuse("permission_lookup_failed", t`Slack did not say who you are.`, t`Try again in a moment.`),
-    );
+    return nobody(asker.userName, lookUpFailed(error));
   }
+}
+
+/** The look-up failed: that says nothing about what the person may do, and everyone is told so. */
+function lookUpFailed(error: unknown): Refusal {
+  const failed = error instanceof LookUpFailedError ? error : null;
+  const what = t`Slack could not be asked ${failed?.subject ?? "who you are"}, so for the moment the bot knows no role of yours.`;
+  if (failed?.retryAfterMs == null) {
+    return refuse("permission_lookup_failed", what, t`Give the command again in half a minute.`);
+  }
+  const wait = formatDuration(Math.ceil(failed.retryAfterMs / 1_000) * 1_000);
+  return refuse(
+    "permission_lookup_failed",
+    what,
+    t`Slack wants to be left alone for ${wait} (too many questions): give the command again after that.`,
+  );
 }
 
 /**

@@ -1,9 +1,12 @@
 import type { webApi } from "@slack/bolt";
+import type { Logger } from "pino";
 import { z } from "zod";
+import type { Guard } from "../../src/engine/guard.ts";
 import type { Clock } from "../../src/util/clock.ts";
-import { TimedCache } from "../cache.ts";
+import { Lookups } from "../lookups.ts";
 import type { SlackDirectory, SlackPerson } from "../people.ts";
 
+/** A person who leaves, or leaves a group, loses the role within this, in ms. */
 const KEEP_MS = 5 * 60_000;
 
 const flag = z.boolean().optional();
@@ -21,10 +24,37 @@ const user = z.object({
   profile: z.object({ display_name: z.string().optional(), team: z.string().optional() }).optional(),
 });
 
-/** Asks Slack with the bot's token, and keeps the answers for five minutes. */
-export function createDirectory(client: webApi.WebClient, clock: Clock): SlackDirectory {
-  const people = new TimedCache((id) => lookUpPerson(client, id), { clock, keepMs: KEEP_MS });
-  const groups = new TimedCache((id) => lookUpGroup(client, id), { clock, keepMs: KEEP_MS });
+/** As an answer is kept. */
+const slackPerson = z.object({
+  id: z.string(),
+  team: z.string().nullable(),
+  name: z.string(),
+  deleted: z.boolean(),
+  bot: z.boolean(),
+  guest: z.boolean(),
+  stranger: z.boolean(),
+}) satisfies z.ZodType<SlackPerson>;
+
+/** Asks Slack with the bot's token, and keeps the answers for five minutes, over restarts too. */
+export function createDirectory(
+  client: webApi.WebClient,
+  parts: { readonly guard: Guard; readonly clock: Clock; readonly log: Logger },
+): SlackDirectory {
+  const shared = { ...parts, pauseOf: retryAfterMsOf, keepMs: KEEP_MS };
+  const people = new Lookups({
+    ...shared,
+    source: "slack:users.info",
+    subject: "who you are",
+    schema: slackPerson.nullable(),
+    look: (id) => lookUpPerson(client, id),
+  });
+  const groups = new Lookups({
+    ...shared,
+    source: "slack:usergroups.users.list",
+    subject: "which user groups you are in",
+    schema: z.array(z.string()).readonly(),
+    look: (id) => lookUpGroup(client, id),
+  });
   return { person: (id) => people.get(id), groupMembers: (id) => groups.get(id) };
 }
 
@@ -57,4 +87,10 @@ async function lookUpGroup(client: webApi.WebClient, group: string): Promise<rea
 export function slackErrorOf(error: unknown): string | null {
   const parsed = z.object({ data: z.object({ error: z.string() }) }).safeParse(error);
   return parsed.success ? parsed.data.data.error : null;
+}
+
+/** How long Slack asks to wait (Retry-After), in ms; null when it does not say. */
+export function retryAfterMsOf(error: unknown): number | null {
+  const parsed = z.object({ retryAfter: z.number() }).safeParse(error);
+  return parsed.success ? parsed.data.retryAfter * 1_000 : null;
 }

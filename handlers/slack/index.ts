@@ -2,6 +2,7 @@ import { App, type Receiver, webApi } from "@slack/bolt";
 import type { Logger } from "pino";
 import type { CommandServices } from "../../commands/services.ts";
 import type { SlackSettings } from "../../src/config/index.ts";
+import type { Guard } from "../../src/engine/guard.ts";
 import type { Circumstances, Inbox, InboxHandler } from "../../src/engine/inbox.ts";
 import type { Outbox, Send } from "../../src/engine/outbox.ts";
 import type { Clock } from "../../src/util/clock.ts";
@@ -33,6 +34,7 @@ export interface SlackOptions {
   readonly services: CommandServices;
   readonly dispatch: Dispatch;
   readonly clock: Clock;
+  readonly guard: Guard;
   readonly log: Logger;
   readonly redact: Redactor;
   /** Types of events that are stored and handed to Bolt's listeners, e.g. `app_home_opened`. */
@@ -59,10 +61,10 @@ export interface SlackEntrance {
 const CIRCUMSTANCES = "slipway";
 
 export function createSlack(options: SlackOptions): Slack {
-  const { settings, services, clock, log } = options;
+  const { settings, services, log } = options;
   const shared = clientOptions({ apiUrl: settings.apiUrl, log });
   const client = new webApi.WebClient(settings.botToken, shared);
-  const directory = createDirectory(client, clock);
+  const directory = createDirectory(client, options);
   const authority = (asker: SlackAsker) =>
     slackAuthority(directory, services.config().config, asker, (error) =>
       log.warn({ err: error }, "Slack could not be asked about a person"),

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import type { Send, Sent } from "../../src/engine/outbox.ts";
 import { messageOf } from "../../src/util/errors.ts";
-import { slackErrorOf } from "./directory.ts";
+import { retryAfterMsOf, slackErrorOf } from "./directory.ts";
 
 /** What the outbox sends to Slack. `text` is mrkdwn, escaped already. */
 export const outgoing = {
@@ -108,15 +108,8 @@ export function createSender(client: webApi.WebClient, log: Logger, fetchFn: typ
 
 /** What a failed call means for the message. Throws what is worth another try soon. */
 export function judge(error: unknown): Sent {
-  const limited = z.object({ retryAfter: z.number() }).safeParse(error);
-  if (limited.success) {
-    return {
-      ok: false,
-      permanent: false,
-      retryAfterMs: limited.data.retryAfter * 1_000,
-      error: "rate limited",
-    };
-  }
+  const retryAfterMs = retryAfterMsOf(error);
+  if (retryAfterMs !== null) return { ok: false, permanent: false, retryAfterMs, error: "rate limited" };
   if (error instanceof z.ZodError) return { ok: false, permanent: true, error: messageOf(error) };
   const said = slackErrorOf(error);
   if (said !== null && !PASSING.has(said)) return { ok: false, permanent: true, error: said };

@@ -113,6 +113,7 @@ export async function startBot(
         services: commandServices,
         dispatch,
         clock: systemClock,
+        guard: engine.guard,
         log,
         redact,
       })

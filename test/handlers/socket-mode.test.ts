@@ -103,6 +103,7 @@ beforeEach(async () => {
     services,
     dispatch,
     clock,
+    guard: parts.engine.guard,
     log: silent,
     redact,
   });

@@ -70,6 +70,7 @@ export class TestSurface {
       services,
       dispatch,
       clock,
+      guard: parts.engine.guard,
       log: silent,
       redact,
     });
