@@ -22,7 +22,8 @@ export const reasonCodes = {
   guest: "Guests have no role.",
   other_workspace: "The person belongs to another workspace.",
   bot_person: "Another bot asks; bots have no role.",
-  permission_lookup_failed: "Slack could not be asked who the person is or which user groups they are in; the refusal says when to try again.",
+  permission_lookup_failed:
+    "Slack could not be asked who the person is or which user groups they are in; the refusal says when to try again.",
   // What is there
   unknown_slot: "The configuration has no slot of this name.",
   unknown_target: "The configuration has no slot or environment of this name.",
