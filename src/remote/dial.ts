@@ -3,7 +3,7 @@ import { codeOf, messageOf } from "../util/errors.ts";
 import { RemoteError } from "./errors.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "refused: nothing listens there yet",
+  ECONNREFUSED: "connection refused, nothing listens on that port",
   EHOSTUNREACH: "no route to the host",
   ENETUNREACH: "no route to its network",
   ENOTFOUND: "its name is not known",
@@ -12,10 +12,10 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** Nothing answers, or not as an SSH server does. @param reason stable word: `refused`, `timeout`, … */
 export function unreachable(at: string, reason: string, detail: string, cause?: unknown): RemoteError {
-  return new RemoteError("ssh_unreachable", `${at} cannot be reached over SSH: ${detail}`, {
+  return new RemoteError("ssh_unreachable", `${at} cannot be reached over SSH: ${detail}.`, {
     remedy:
-      "See that the machine runs, that sshd listens on this port, and that the security group lets the bot's address in.",
-    fields: { at, reason },
+      "See that the image starts sshd on this port (ssh.port), and that the security group and the network let the bot's address in.",
+    fields: { at, reason, detail },
     cause,
   });
 }

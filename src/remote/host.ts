@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { sleep } from "../util/clock.ts";
 import { isConnectionFault, RemoteError } from "./errors.ts";
+import { type OutageListener, Outages } from "./outage.ts";
 import { probeReady, type ReadyOptions, waitUntilReady } from "./ready.ts";
 import type { ScriptOptions, ScriptResult } from "./script.ts";
 import type { SessionOptions, SshSession } from "./session.ts";
@@ -37,6 +38,8 @@ export interface Host extends JobTransport {
   waitUntilReady(options: Pick<ReadyOptions, "deadline" | "signal" | "onAttempt">): Promise<void>;
   /** Where the host is now, asked anew: for programs that make their own connection. */
   currentTarget(signal: AbortSignal): Promise<SshTarget>;
+  /** Tells whoever wants to know that the host was lost and is looked for. @returns ends the telling */
+  watch(listener: OutageListener): () => void;
   close(): void;
 }
 
@@ -54,6 +57,7 @@ class PooledHost implements Host {
   readonly #options: HostOptions;
   readonly #busy = new Map<SshSession, number>();
   readonly #closing = new AbortController();
+  readonly #outages = new Outages();
   #connecting: Promise<void> | undefined;
 
   constructor(provide: (signal: AbortSignal) => Promise<SshTarget>, options: HostOptions) {
@@ -85,6 +89,10 @@ class PooledHost implements Host {
 
   currentTarget(signal: AbortSignal): Promise<SshTarget> {
     return this.#provide(signal);
+  }
+
+  watch(listener: OutageListener): () => void {
+    return this.#outages.watch(listener);
   }
 
   close(): void {
@@ -127,14 +135,16 @@ class PooledHost implements Host {
 
   async #connect(): Promise<void> {
     const signal = AbortSignal.any([this.#options.signal, this.#closing.signal]);
-    const deadline = Date.now() + (this.#options.reconnectWithinMs ?? RECONNECT_WITHIN_MS);
+    const withinMs = this.#options.reconnectWithinMs ?? RECONNECT_WITHIN_MS;
+    const deadline = Date.now() + withinMs;
+    this.#outages.looking(deadline);
     let hookedAt = 0;
     for (let number = 1; ; number++) {
       signal.throwIfAborted();
       const outcome = await probeReady(await this.#provide(signal), { ...this.#options, signal });
       if (outcome.ready) return this.#add(outcome.session);
       if (!isConnectionFault(outcome.fault)) throw outcome.fault;
-      if (Date.now() >= deadline) throw gaveUp(outcome.fault);
+      if (Date.now() >= deadline) throw this.#outages.gaveUp(outcome.fault, withinMs);
       if (Date.now() - hookedAt >= RECONNECT_HOOK_EVERY_MS) {
         hookedAt = Date.now();
         await this.#options.onReconnect?.({ number, fault: outcome.fault });
@@ -146,23 +156,18 @@ class PooledHost implements Host {
   #add(session: SshSession): void {
     this.#target = session.target;
     this.#busy.set(session, 0);
+    this.#outages.found();
     void session.closed.then((fault) => {
       this.#busy.delete(session);
-      if (isConnectionFault(fault)) this.#options.onLost?.(fault);
+      if (!isConnectionFault(fault)) return;
+      if (this.#busy.size === 0) this.#outages.lost(fault);
+      this.#options.onLost?.(fault);
     });
   }
 }
 
 function closed(): RemoteError {
   return new RemoteError("ssh_session_closed", "The connection to the host was closed by the bot.");
-}
-
-function gaveUp(fault: RemoteError): RemoteError {
-  return new RemoteError(fault.code, fault.message, {
-    ...(fault.remedy === undefined ? {} : { remedy: fault.remedy }),
-    fields: { ...fault.fields, gaveUp: true },
-    cause: fault,
-  });
 }
 
 /** Whether sending the same script again may help: the connection failed, and the host was not given up. */

@@ -34,6 +34,7 @@ export {
   type LostReason,
 } from "./job/state.ts";
 export { type LocalOptions, localExec } from "./local.ts";
+export type { Outage, OutageListener } from "./outage.ts";
 export { exportLines, quote } from "./quote.ts";
 export { probeReady, type ReadyOptions, waitUntilReady } from "./ready.ts";
 export type { ProcessEnd, ScriptOptions, ScriptResult } from "./script.ts";

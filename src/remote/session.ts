@@ -108,7 +108,9 @@ function handshakeFault(
   if (seen !== undefined && !seen.equals(pin.blob)) return mismatch(at, pin, seen);
   if ((error as { level?: unknown }).level === "client-authentication") {
     return new RemoteError("ssh_auth_refused", `${at} refuses the SSH key for user ${target.user}.`, {
-      remedy: "See that ssh.user exists on the image and that keyName is the pair of ssh.privateKey.",
+      remedy:
+        "See that this user (ssh.user) exists on the image, and that the key pair that the instance was launched " +
+        "with (keyName) is the public half of ssh.privateKey.",
       fields: { at, user: target.user },
       cause: error,
     });
@@ -123,10 +125,12 @@ function mismatch(at: string, pin: PinnedKey, seen: Buffer): RemoteError {
   const found = fingerprintOf(seen);
   return new RemoteError(
     "ssh_host_key_mismatch",
-    `${at} shows SSH host key ${found}, and ${pin.fingerprint} is expected. Nothing was sent to it.`,
+    `${at} shows the wrong SSH host key: ${found} instead of ${pin.fingerprint}. The bot did not log in and sent it nothing.`,
     {
       remedy:
-        "Find out why: another machine at this address, an image that keeps its own key, or somebody in between.",
+        "When it happens each time: the image does not take its host key from user data (cloud-init, ssh_keys), " +
+        "ssh.hostKey is another machine's, or ssh.address leads to one. When it happens once: find out who " +
+        "answered at this address before you try again.",
       fields: { at, expected: pin.fingerprint, seen: found },
     },
   );
@@ -158,14 +162,18 @@ class Life {
     const fields = { at: this.#at };
     if ((cause as { level?: unknown } | undefined)?.level === "client-timeout") {
       return new RemoteError("ssh_half_open", `${this.#at} stopped answering on an open SSH connection.`, {
-        remedy: "See whether the machine is frozen, out of memory or cut off from the network.",
+        remedy:
+          "See in the machine's console output and metrics whether it was frozen, out of memory or cut off from " +
+          "the network. Then run it again, on a larger instanceType if it was out of memory.",
         fields,
         cause,
       });
     }
     const detail = cause === undefined ? "the other side closed it" : messageOf(cause);
-    return new RemoteError("ssh_connection_lost", `The SSH connection to ${this.#at} was lost: ${detail}`, {
-      remedy: "See whether the machine still runs and whether something on the way ends connections.",
+    return new RemoteError("ssh_connection_lost", `The SSH connection to ${this.#at} was lost: ${detail}.`, {
+      remedy:
+        "See in the machine's console output whether it went down or sshd was killed, and whether something on " +
+        "the way ends connections. Then run it again.",
       fields,
       cause,
     });

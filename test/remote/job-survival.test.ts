@@ -7,6 +7,7 @@ import {
   jobHandle,
   jobId,
   localExec,
+  type Outage,
   type RemoteError,
   startOrJoin,
 } from "../../src/remote/index.ts";
@@ -128,6 +129,8 @@ it("finds the host at a new address, after asking whether the rule lets us in", 
     },
   });
   onTestFinished(() => host.close());
+  const told: string[] = [];
+  host.watch((outage) => told.push(outage?.fault.code ?? "found"));
   const job = await startOrJoin(host, { id: jobId("move", "step", 1), script: COUNT, timeoutMs: 60_000 });
   const lines: string[] = [];
   await job.follow({
@@ -136,12 +139,15 @@ it("finds the host at a new address, after asking whether the rule lets us in", 
       if (lines.length === 30) first.close();
     },
   });
+  expect(told).toEqual(["ssh_connection_lost", "found"]);
   expect([lines, faults]).toEqual([COUNTED, ["ssh_unreachable"]]);
 });
 
-it("gives a host up that does not come back, and says so", async () => {
+it("gives a host up that does not come back, and says how it was lost and how the last try went", async () => {
   const server = await startServer();
   const host = hostOn(server, { reconnectWithinMs: 600 });
+  const told: (Outage | null)[] = [];
+  host.watch((outage) => told.push(outage));
   const job = await startOrJoin(host, {
     id: jobId("gone", "step", 1),
     script: "sleep 20",
@@ -151,7 +157,14 @@ it("gives a host up that does not come back, and says so", async () => {
   following.catch(() => {});
   server.close();
   const fault = await following.catch((error: RemoteError) => error);
-  expect(fault).toMatchObject({ code: "ssh_unreachable", fields: { gaveUp: true } });
+  expect(fault).toMatchObject({
+    code: "ssh_connection_lost",
+    message: expect.stringMatching(
+      /was lost: .*could not be connected to again within 1s: connection refused/,
+    ),
+    fields: { gaveUp: true },
+  });
+  expect(told.map((outage) => outage?.fault.code ?? null)).toEqual(["ssh_connection_lost"]);
   for (const pid of processesWith(`SLIPWAY_JOB=${jobId("gone", "step", 1)}`, "environ"))
     process.kill(pid, "SIGKILL");
 });

@@ -59,6 +59,41 @@ it("a refused key until the deadline is named", async () => {
   expect(fault).toMatchObject({ code: "ssh_auth_refused" });
 });
 
+it.each(["ssh_auth_refused", "ssh_host_key_mismatch"])(
+  "%s that stays is believed long before the deadline",
+  async (code) => {
+    const server = await startServer({ hostKey: OTHER_HOST_KEY });
+    const target =
+      code === "ssh_auth_refused"
+        ? { ...server.target, privateKey: OTHER_USER_KEY.privateKeyOpenSsh }
+        : { ...server.target, hostKey: HOST_KEY.publicKeyLine };
+    let attempts = 0;
+    const options = {
+      deadline: Date.now() + 600_000,
+      refusalLastsMs: 1_000,
+      signal,
+      onAttempt: () => attempts++,
+    };
+    const fault = await waitUntilReady(target, options).catch((e: RemoteError) => e);
+    expect(fault).toMatchObject({ code, message: expect.stringMatching(/It was tried for \d+s\.$/) });
+    expect(attempts).toBeGreaterThan(1);
+  },
+);
+
+it("an unreachable machine may take until the deadline: that it refuses to talk is not believed before", async () => {
+  const target = { ...(await startServer()).target, port: await freePort() };
+  const deadline = Date.now() + 3_000;
+  const fault = await waitUntilReady(target, { deadline, refusalLastsMs: 300, signal }).catch(
+    (e: RemoteError) => e,
+  );
+  expect(fault).toMatchObject({
+    code: "ssh_unreachable",
+    remedy: expect.stringContaining("ssh.readyWithin"),
+  });
+  // The last pause is not begun when the deadline would come in it.
+  expect(Date.now()).toBeGreaterThan(deadline - 1_500);
+});
+
 it("does not wait for what waiting cannot mend", async () => {
   const target = {
     host: "127.0.0.1",

@@ -67,6 +67,9 @@ const ssh = z.strictObject(
         "`inject`: Slipway gives each new instance a host key that it knows. Or the pinned key itself.",
       ),
     readyWithin: duration().prefault("5m").describe("How long the SSH server may take to answer."),
+    reconnectWithin: duration()
+      .prefault("5m")
+      .describe("How long a connection that was lost in the middle of a step is tried again."),
     privateKey: privateKey().describe("The key to log in with, taken from the environment; base64 will do."),
   },
   expected("a map with at least privateKey"),

@@ -53,6 +53,7 @@ export async function withHost<T>(
 ): Promise<T> {
   const remote = createHost(async () => sshTarget(context, host), {
     signal: run.signal,
+    reconnectWithinMs: context.slot.ssh.reconnectWithin,
     onLost: (fault) => run.log(`${fault.message} Connecting again.`),
     onReconnect: () => mendTheWay(run, context, host),
   });
@@ -80,6 +81,8 @@ async function mendTheWay(run: Run, context: SlotContext, { instanceId }: Host):
 
 /** A machine that boots is not reached for a while; when it stays so, it is looked why, this often. In ms. */
 const LOOK_EVERY_MS = 10_000;
+/** The step's own limit comes so much later, in ms, so that the true reason is told and not "it took too long". */
+const LAST_TRY_MS = 5_000;
 
 /**
  * Waits until the SSH server answers with the pinned key and lets the bot in.
@@ -107,11 +110,13 @@ export async function awaitSsh(
       };
       try {
         await remote.waitUntilReady({
-          // A little before the step's own limit, so that the true reason is told instead of "it took too long".
-          deadline: (step.deadline ?? step.now()) - 500,
+          deadline: (step.deadline ?? step.now()) - LAST_TRY_MS,
           signal: AbortSignal.any([step.signal, hopeless.signal]),
           onAttempt: ({ fault }) => {
-            if (fault.message !== told) step.log(fault.message);
+            if (fault.message !== told) {
+              step.log(fault.message);
+              step.detail(`not yet: ${fault.message}`);
+            }
             told = fault.message;
             look();
           },
@@ -120,6 +125,6 @@ export async function awaitSsh(
         await looking;
       }
     },
-    { timeoutMs: readyWithin },
+    { timeoutMs: readyWithin + LAST_TRY_MS },
   );
 }
