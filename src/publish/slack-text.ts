@@ -30,12 +30,14 @@ export function messageText({ run, steps, now }: Story): string {
   const commit = run.sha === null ? "" : ` · \`${run.sha.slice(0, 7)}\``;
   const from = run.startedAt ?? run.createdAt;
   const state = `${STATES[run.state]}${run.outcome && !hasEnded(run) ? ", cleaning up" : ""} · ${formatDuration((run.endedAt ?? now) - from)}`;
+  const { instanceId } = run.facts;
+  const instance = typeof instanceId === "string" ? ` · ${escapeMrkdwn(instanceId)}` : "";
   const shown = steps.slice(-MOST_STEPS).map(stepLine);
   const left = steps.length > MOST_STEPS ? [`… ${steps.length - MOST_STEPS} earlier steps`] : [];
   const tests = run.tests ? [countsText(run.tests)] : [];
   const kept = keptText(run.facts.keptUntil, run.facts.url);
   const why = run.reason !== null && run.state !== "succeeded" ? [escapeMrkdwn(run.reason)] : [];
-  return [`${what}${commit}`, state, ...why, ...left, ...shown, ...tests, ...kept].join("\n");
+  return [`${what}${commit}`, `${state}${instance}`, ...why, ...left, ...shown, ...tests, ...kept].join("\n");
 }
 
 function stepLine(step: StepView): string {
@@ -44,8 +46,15 @@ function stepLine(step: StepView): string {
       ? ` ${formatDuration(step.endedAt - step.startedAt)}`
       : "";
   const detail = step.state === "running" && step.detail !== null ? ` (${escapeMrkdwn(step.detail)})` : "";
-  const error = step.error === null ? "" : `: ${escapeMrkdwn(cut(step.error.message, 200))}`;
+  const error = step.error === null ? "" : `: ${escapeMrkdwn(cut(ownError(step), 200))}`;
   return `${MARKS[step.state]} ${escapeMrkdwn(step.name)}${time}${detail}${error}`;
+}
+
+/** The error as it is told beside the step's name: without the name. */
+function ownError({ name, error }: StepView): string {
+  const message = error?.message ?? "";
+  const named = `Step "${name}" failed: `;
+  return message.startsWith(named) ? message.slice(named.length) : message;
 }
 
 function keptText(until: JsonValue | undefined, url: JsonValue | undefined): string[] {
@@ -99,7 +108,7 @@ function failureText(story: Story, step: StepView): string {
   const remedy = step.error?.remedy === undefined ? [] : [escapeMrkdwn(step.error.remedy)];
   const output = tail.length === 0 ? [] : [`\`\`\`\n${escapeMrkdwn(tail.join("\n"))}\n\`\`\``];
   return [
-    `✗ *${escapeMrkdwn(step.name)}* failed: ${escapeMrkdwn(cut(step.error?.message ?? "", LONGEST_ERROR))}`,
+    `✗ *${escapeMrkdwn(step.name)}* failed: ${escapeMrkdwn(cut(ownError(step), LONGEST_ERROR))}`,
     ...output,
     ...remedy,
   ].join("\n");

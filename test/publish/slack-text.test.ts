@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { RunView, StepView } from "../../src/engine/types.ts";
-import { threadReplies } from "../../src/publish/slack-text.ts";
+import { messageText, threadReplies } from "../../src/publish/slack-text.ts";
 
 const RUN = {
   id: 7,
@@ -74,6 +74,20 @@ describe("the thread", () => {
     const fault = { code: "aws_capacity", message: "AWS has no room." };
     const run = { state: "failed", endedAt: 2_000, outcome: { fault } } as unknown as Partial<RunView>;
     expect(texts(first ? [first] : [], run)).toEqual(["Run #7 failed after 2s."]);
+  });
+
+  test("says a failed step's name once, beside the instance that it failed on", () => {
+    const error = { code: "remote_disk_full", message: 'Step "Migrate" failed: the disk is full' };
+    const steps = [
+      ...INSTANCE,
+      step("host/Service update/Migrate", 9_000, 10_000, { state: "failed", error }),
+    ];
+    expect(texts(steps).at(-1)).toBe("✗ *Migrate* failed: the disk is full");
+    const person = { name: "developer" };
+    const run = { ...RUN, requestedBy: person, target: "stg1", sha: null, facts: { instanceId: "i-0a1" } };
+    const message = messageText({ run: run as unknown as RunView, steps, tails: new Map(), now: 60_000 });
+    expect(message).toContain("✗ Migrate 1s: the disk is full");
+    expect(message.split("\n")[1]).toBe("running · 1m · i-0a1");
   });
 
   test("tells of what failed, and not of what was stopped because of it or by a person", () => {
