@@ -26,6 +26,9 @@ const stepRow = z.object({
 });
 export type StepRow = z.infer<typeof stepRow>;
 
+const logRow = z.object({ path: z.string(), line: z.string() });
+export type LogRow = z.infer<typeof logRow>;
+
 const testsRow = z.object({ tests_json: z.string().nullable() });
 const openRow = z.object({ id: z.string(), kind: z.string(), state: z.string(), title: z.string() });
 const leaseRow = z.object({ resource: z.string(), mode: z.string() });
@@ -55,6 +58,10 @@ export class JournalReader {
 
   steps(runId: number): StepRow[] {
     return this.#all(stepRow, "select * from steps where run_id = ? order by seq", runId);
+  }
+
+  log(runId: number): LogRow[] {
+    return this.#all(logRow, "select path, line from logs where run_id = ? order by seq", runId);
   }
 
   openObligations(): z.infer<typeof openRow>[] {
