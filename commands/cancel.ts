@@ -1,7 +1,7 @@
 import { defineCommand, required } from "./lib/command.ts";
 import { findRun, requireRoleOf } from "./lib/runs.ts";
 import { fromEngine, runLink } from "./lib/slots.ts";
-import { bold, t } from "./lib/text.ts";
+import { t, who } from "./lib/text.ts";
 import { runNumber } from "./lib/values.ts";
 import { announce, answer, refuse } from "./services.ts";
 
@@ -30,7 +30,7 @@ export const cancel = defineCommand({
         run,
       );
     }
-    const what = t`${bold(person.name)} has cancelled ${runLink(services, run.id)} (${run.kind} ${run.target ?? ""})`;
+    const what = t`${who(person)} has cancelled ${runLink(services, run.id)} (${run.kind} ${run.target ?? ""})`;
     const then = cancelled.state === "stopping" ? t`; it stops and cleans up.` : t`; it had not begun.`;
     return announce(t`${what}${then}`, { run });
   },

@@ -1,6 +1,6 @@
 import { defineCommand, flag, required } from "./lib/command.ts";
 import { findSlot, fromEngine } from "./lib/slots.ts";
-import { bold, code, lines, t } from "./lib/text.ts";
+import { bold, code, lines, t, who } from "./lib/text.ts";
 import { nameOf } from "./lib/values.ts";
 import { announce, refuse } from "./services.ts";
 
@@ -23,7 +23,7 @@ export const clean = defineCommand({
     }
     if (args.force) {
       return announce(
-        t`${bold(person.name)} has declared ${bold(slot.name)} clean. Check in AWS that nothing is left of it.`,
+        t`${who(person)} has declared ${bold(slot.name)} clean. Check in AWS that nothing is left of it.`,
       );
     }
     return announce(

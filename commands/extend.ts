@@ -2,7 +2,7 @@ import { formatDuration } from "../src/config/index.ts";
 import { defineCommand, flag, required } from "./lib/command.ts";
 import { findSlot, fromEngine, leaseOf, requireHolder, requireSettled } from "./lib/slots.ts";
 import { tellHolder } from "./lib/tell.ts";
-import { bold, code, t, time } from "./lib/text.ts";
+import { bold, code, t, time, who } from "./lib/text.ts";
 import { duration, nameOf } from "./lib/values.ts";
 import { announce, refuse } from "./services.ts";
 
@@ -40,7 +40,7 @@ export const extend = defineCommand({
     const other = lease.holder !== null && lease.holder.id !== person.id ? lease.holder : null;
     const shortened = lease.until !== null && extended.until < lease.until + args.by;
     const limit = shortened ? t` That is the longest that the slot allows (maxTtl).` : null;
-    const text = t`${bold(slot.name)} is held until ${time(extended.until)} (extended by ${person.name}).${limit}`;
+    const text = t`${bold(slot.name)} is held until ${time(extended.until)} (extended by ${who(person)}).${limit}`;
     return announce(text, { tell: tellHolder(other, text) });
   },
 });

@@ -1,6 +1,6 @@
 import { defineCommand, required } from "./lib/command.ts";
 import { findSlot, fromEngine, runLink } from "./lib/slots.ts";
-import { bold, code, t } from "./lib/text.ts";
+import { bold, code, t, who } from "./lib/text.ts";
 import { nameOf } from "./lib/values.ts";
 import { announce, refuse } from "./services.ts";
 
@@ -19,7 +19,7 @@ export const leave = defineCommand({
     const left = await services.engine.leave(slot.name, person);
     if (!left.refused) {
       return announce(
-        t`${bold(person.name)} no longer waits for ${bold(slot.name)} (${runLink(services, left.runId)}).`,
+        t`${who(person)} no longer waits for ${bold(slot.name)} (${runLink(services, left.runId)}).`,
       );
     }
     if (left.reasonCode !== "not_queued") return fromEngine(context, left);

@@ -1,7 +1,7 @@
 import { defineCommand, flag, required, value } from "./lib/command.ts";
 import { findSlot, fromEngine, leaseOf, requireHolder, requireSettled } from "./lib/slots.ts";
 import { tellHolder } from "./lib/tell.ts";
-import { bold, t, time } from "./lib/text.ts";
+import { bold, t, time, who } from "./lib/text.ts";
 import { duration, freeText, nameOf } from "./lib/values.ts";
 import { announce } from "./services.ts";
 
@@ -35,8 +35,8 @@ export const lock = defineCommand({
     if (locked.refused) return fromEngine(context, locked);
     const ends = locked.lease.until === null ? t`until it is unlocked` : t`until ${time(locked.lease.until)}`;
     const why = args.reason === undefined ? null : t`: ${args.reason}`;
-    return announce(t`${bold(slot.name)} is held by ${bold(person.name)} ${ends}${why}.`, {
-      tell: tellHolder(locked.previousHolder, t`${person.name} has taken ${bold(slot.name)} over${why}.`),
+    return announce(t`${bold(slot.name)} is held by ${who(person)} ${ends}${why}.`, {
+      tell: tellHolder(locked.previousHolder, t`${who(person)} has taken ${bold(slot.name)} over${why}.`),
     });
   },
 });

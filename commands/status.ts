@@ -3,7 +3,7 @@ import { defineCommand, optional } from "./lib/command.ts";
 import { roughly } from "./lib/estimate.ts";
 import { leasesOf } from "./lib/leases.ts";
 import { runLine, stepLine } from "./lib/run-text.ts";
-import { holderText } from "./lib/slots.ts";
+import { holderText, slotState } from "./lib/slots.ts";
 import { closest } from "./lib/suggest.ts";
 import { bold, code, lines, link, type Text, t } from "./lib/text.ts";
 import { nameOf } from "./lib/values.ts";
@@ -56,14 +56,13 @@ async function slotLine(context: CommandContext, lease: LeaseView): Promise<Text
   const { services } = context;
   const waiting = (await services.engine.queue(lease.resource)).length;
   const queue = waiting === 0 ? null : t`; ${waiting} waiting`;
-  const state = STATE_OF_MODE[lease.mode];
-  if (lease.mode === "free") return t`${bold(lease.resource)} free${queue}`;
+  const state = slotState(lease);
+  if (state === "free") return t`${bold(lease.resource)} free${queue}`;
   const left =
     lease.until === null ? null : t` (${roughly(Math.max(0, lease.until - services.clock.now()))} left)`;
-  return t`${bold(lease.resource)} ${state}: ${holderText(services, lease)}${left}${queue}`;
+  const held = state === "held" ? "held by " : `${state}: `;
+  return t`${bold(lease.resource)} ${held}${holderText(services, lease)}${left}${queue}`;
 }
-
-const STATE_OF_MODE = { free: "free", run: "busy", kept: "held", locked: "held", dirty: "dirty" } as const;
 
 async function oneSlot(context: CommandContext, name: string): Promise<Text> {
   const { services } = context;

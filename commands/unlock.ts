@@ -1,7 +1,7 @@
 import { defineCommand, flag, required } from "./lib/command.ts";
 import { findSlot, fromEngine, leaseOf, requireHolder, requireSettled } from "./lib/slots.ts";
 import { tellHolder } from "./lib/tell.ts";
-import { bold, t } from "./lib/text.ts";
+import { bold, t, who } from "./lib/text.ts";
 import { nameOf } from "./lib/values.ts";
 import { announce, refuse } from "./services.ts";
 
@@ -29,12 +29,12 @@ export const unlock = defineCommand({
     if (freed.refused) return fromEngine(context, freed);
     const what =
       freed.lease.mode === "dirty"
-        ? t`${bold(person.name)} has given ${bold(slot.name)} up; what stands there is terminated, then it is free.`
-        : t`${bold(person.name)} has unlocked ${bold(slot.name)}.`;
+        ? t`${who(person)} has given ${bold(slot.name)} up; what stands there is terminated, then it is free.`
+        : t`${who(person)} has unlocked ${bold(slot.name)}.`;
     return announce(what, {
       tell: tellHolder(
         freed.previousHolder,
-        t`${person.name} has unlocked ${bold(slot.name)}, which you held.`,
+        t`${who(person)} has unlocked ${bold(slot.name)}, which you held.`,
       ),
     });
   },

@@ -1,5 +1,5 @@
 import { defineCommand } from "./lib/command.ts";
-import { bold, code, lines, t } from "./lib/text.ts";
+import { code, lines, t, who } from "./lib/text.ts";
 import { answer } from "./services.ts";
 
 export const whoami = defineCommand({
@@ -13,7 +13,7 @@ export const whoami = defineCommand({
   run: async ({ person, roles, linked, withoutRoles }) =>
     answer(
       lines(
-        t`You are ${bold(person.name)} (${code(person.id)}).`,
+        t`You are ${who(person)} (${code(person.id)}).`,
         linked.length === 0
           ? t`You are not linked to anyone on GitHub (access.people in slipway.yml).`
           : t`The same person: ${linked.join(", ")}.`,

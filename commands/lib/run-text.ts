@@ -2,7 +2,7 @@ import type { RunView, StepView, TestCounts } from "../../src/engine/types.ts";
 import type { CommandServices } from "../services.ts";
 import { elapsed } from "./estimate.ts";
 import { runLink } from "./slots.ts";
-import { bold, type Text, t, time } from "./text.ts";
+import { bold, type Text, t, time, who } from "./text.ts";
 
 const MARKS = {
   queued: "…",
@@ -22,7 +22,7 @@ export function runLine(services: CommandServices, run: RunView): Text {
     run.endedAt === null || run.startedAt === null ? null : t` in ${elapsed(run.endedAt - run.startedAt)}`;
   const reason = run.reason === null ? null : t`: ${run.reason}`;
   const commit = run.sha === null ? null : t` at ${run.sha.slice(0, 7)}`;
-  return t`${MARKS[run.state]} ${runLink(services, run.id)} ${bold(run.kind)} ${where}${commit} by ${run.requestedBy.name}, ${time(run.createdAt)}: ${run.state}${took}${reason}`;
+  return t`${MARKS[run.state]} ${runLink(services, run.id)} ${bold(run.kind)} ${where}${commit} by ${who(run.requestedBy)}, ${time(run.createdAt)}: ${run.state}${took}${reason}`;
 }
 
 /** One line about a step. */

@@ -1,11 +1,27 @@
 import type { SlotConfig } from "../../src/config/index.ts";
-import type { Refusal as EngineRefusal, LeaseView, Person } from "../../src/engine/types.ts";
+import type { Refusal as EngineRefusal, LeaseMode, LeaseView, Person } from "../../src/engine/types.ts";
 import { isReasonCode } from "../reason-codes.ts";
 import { type CommandContext, type CommandServices, type Refusal, refuse } from "../services.ts";
 import { leasesOf } from "./leases.ts";
 import { requireRole } from "./roles.ts";
 import { closest } from "./suggest.ts";
-import { bold, code, link, type Part, type Text, t, time } from "./text.ts";
+import { bold, code, link, type Part, type Text, t, time, who } from "./text.ts";
+
+/** What people and programs are told of a slot: a run is active · locked or kept · cleanup unconfirmed. */
+export const slotStates = ["free", "busy", "held", "dirty"] as const;
+export type SlotState = (typeof slotStates)[number];
+
+const STATE_OF_MODE: Readonly<Record<LeaseMode, SlotState>> = {
+  free: "free",
+  run: "busy",
+  kept: "held",
+  locked: "held",
+  dirty: "dirty",
+};
+
+export function slotState({ mode }: LeaseView): SlotState {
+  return STATE_OF_MODE[mode];
+}
 
 export interface NamedSlot {
   readonly name: string;
@@ -40,7 +56,7 @@ export function isHolder(lease: LeaseView, person: Person): boolean {
 export function runLink(services: CommandServices, runId: number): Part {
   return services.dashboardUrl === null
     ? `run #${runId}`
-    : link(`run #${runId}`, `${services.dashboardUrl}/#run-${runId}`);
+    : link(`run #${runId}`, `${services.dashboardUrl}/runs/${runId}`);
 }
 
 export function boardLink({ dashboardUrl }: CommandServices, lease: LeaseView): Text | null {
@@ -49,7 +65,6 @@ export function boardLink({ dashboardUrl }: CommandServices, lease: LeaseView): 
 
 /** Who holds a slot, why, since when, until when, and the run. */
 export function holderText(services: CommandServices, lease: LeaseView): Text {
-  const who = t`${bold(lease.holder?.name ?? "nobody known")}`;
   const doing =
     lease.mode === "run" && lease.runId !== null
       ? t` (${runLink(services, lease.runId)} is at work)`
@@ -61,7 +76,7 @@ export function holderText(services: CommandServices, lease: LeaseView): Text {
   const why = lease.reason === null ? t`, no reason given` : t`: ${lease.reason}`;
   const since = lease.since === null ? null : t`, since ${time(lease.since)}`;
   const until = lease.until === null ? null : t`, until ${time(lease.until)}`;
-  return t`${who}${doing}${why}${since}${until}`;
+  return t`${who(lease.holder)}${doing}${why}${since}${until}`;
 }
 
 /**
@@ -83,7 +98,7 @@ export function requireHolder(
     return refuse(
       "not_holder",
       held,
-      t`Ask ${lease.holder.name}${way}.${boardLink(context.services, lease)}`,
+      t`Ask ${who(lease.holder)}${way}.${boardLink(context.services, lease)}`,
     );
   }
   if (force === null || force.given) return null;
@@ -100,7 +115,7 @@ export function requireSettled(context: CommandContext, lease: LeaseView): Refus
   if (lease.mode === "run" && lease.runId !== null) {
     return refuse(
       "slot_busy",
-      t`${runLink(services, lease.runId)} of ${lease.holder?.name ?? "nobody known"} is at work on ${bold(lease.resource)}.`,
+      t`${runLink(services, lease.runId)} of ${who(lease.holder)} is at work on ${bold(lease.resource)}.`,
       t`Wait for its end, or ${code(`${prefix} cancel ${lease.runId}`)}.`,
     );
   }

@@ -1,3 +1,6 @@
+import type { Person } from "../../src/engine/types.ts";
+import { mentionOf } from "../../src/util/mention.ts";
+
 /**
  * What a person reads, before a surface gives it form. A reply is made of parts, so that whatever a person
  * wrote is escaped where it is shown and never becomes markup, a link or a ping.
@@ -6,7 +9,8 @@ export type Part =
   | string
   | { readonly kind: "bold" | "code" | "block"; readonly text: string }
   | { readonly kind: "link"; readonly text: string; readonly url: string }
-  | { readonly kind: "time"; readonly at: number };
+  | { readonly kind: "time"; readonly at: number }
+  | { readonly kind: "person"; readonly id: string; readonly name: string };
 
 export type Text = readonly Part[];
 
@@ -27,6 +31,9 @@ export function t(strings: TemplateStringsArray, ...values: readonly Insertable[
 
 export const bold = (text: string): Part => ({ kind: "bold", text });
 export const code = (text: string): Part => ({ kind: "code", text });
+/** Somebody: a mention where the reader's surface knows the person, else the name; `nobody known` for null. */
+export const who = (person: Person | null): Part =>
+  person === null ? "nobody known" : { kind: "person", id: person.id, name: person.name };
 /** Several lines as they are: output, logs. */
 export const block = (text: string): Part => ({ kind: "block", text });
 export const link = (text: string, url: string): Part => ({ kind: "link", text, url });
@@ -54,6 +61,7 @@ function plainPart(part: Part): string {
   if (typeof part === "string") return part;
   if (part.kind === "link") return `${part.text} (${part.url})`;
   if (part.kind === "time") return utc(part.at);
+  if (part.kind === "person") return part.name;
   if (part.kind === "block") return `\n${part.text}\n`;
   return part.text;
 }
@@ -66,6 +74,7 @@ export function toSlack(text: Text): string {
 function slackPart(part: Part): string {
   if (typeof part === "string") return escapeSlack(part);
   if (part.kind === "time") return slackTime(part.at);
+  if (part.kind === "person") return mentionOf(part.id) ?? slackPart(bold(part.name));
   if (part.kind === "link") return `<${slackUrl(part.url)}|${escapeSlack(part.text).replaceAll("|", "¦")}>`;
   // Slack has no escape for a backtick inside code: a look-alike keeps the span closed where we closed it.
   const shown = escapeSlack(part.text).replaceAll("`", "ˋ");

@@ -1,20 +1,10 @@
 import { estimateStart } from "../../commands/lib/estimate.ts";
+import { slotState } from "../../commands/lib/slots.ts";
 import type { Config } from "../../src/config/index.ts";
-import type { EngineApi, LeaseMode, LeaseView, LogLine, RunView } from "../../src/engine/types.ts";
+import type { EngineApi, LeaseView, LogLine, RunView } from "../../src/engine/types.ts";
 import type { JsonObject } from "../../src/util/json.ts";
 
 /** The forms of `/api`, which other programs rely on: times ISO-8601 in UTC, null when absent. */
-
-export const slotStates = ["free", "busy", "held", "dirty"] as const;
-export type SlotState = (typeof slotStates)[number];
-
-const STATE_OF_MODE: Readonly<Record<LeaseMode, SlotState>> = {
-  free: "free",
-  run: "busy",
-  kept: "held",
-  locked: "held",
-  dirty: "dirty",
-};
 
 export function iso(at: number | null): string | null {
   return at === null ? null : new Date(at).toISOString();
@@ -75,7 +65,7 @@ export async function slotForm(engine: EngineApi, lease: LeaseView, now: number)
   };
   return {
     name: lease.resource,
-    state: STATE_OF_MODE[lease.mode],
+    state: slotState(lease),
     holder: lease.holder?.id ?? null,
     reason: lease.reason,
     since: iso(lease.since),

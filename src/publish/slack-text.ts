@@ -1,6 +1,7 @@
 import type { StepView, TestCounts } from "../engine/types.ts";
 import { formatDuration } from "../util/format.ts";
 import type { JsonValue } from "../util/json.ts";
+import { mentionOf } from "../util/mention.ts";
 import { finishedStages, type Stage } from "./stages.ts";
 import { hasEnded, type Reply, type Story } from "./story.ts";
 
@@ -26,7 +27,7 @@ export function escapeMrkdwn(text: string): string {
 
 /** The run's message, edited in place. Pure. */
 export function messageText({ run, steps, now }: Story): string {
-  const what = `*${run.kind[0]?.toUpperCase()}${run.kind.slice(1)} of ${escapeMrkdwn(run.target ?? run.candidates.join(" or "))}* · run #${run.id} by ${escapeMrkdwn(run.requestedBy.name)}`;
+  const what = `*${run.kind[0]?.toUpperCase()}${run.kind.slice(1)} of ${escapeMrkdwn(run.target ?? run.candidates.join(" or "))}* · run #${run.id} by ${mentionOf(run.requestedBy.id) ?? escapeMrkdwn(run.requestedBy.name)}`;
   const commit = run.sha === null ? "" : ` · \`${run.sha.slice(0, 7)}\``;
   const from = run.startedAt ?? run.createdAt;
   const state = `${STATES[run.state]}${run.outcome && !hasEnded(run) ? ", cleaning up" : ""} · ${formatDuration((run.endedAt ?? now) - from)}`;

@@ -74,7 +74,7 @@ describe("launch", () => {
     );
     if (outcome.refused || !outcome.run) throw new Error(plain(outcome));
     expect(plain(outcome)).toMatch(
-      /run #1 \(http:\/\/bot\.example\.org\/#run-1\): launch of stg1 has started\./,
+      /run #1 \(http:\/\/bot\.example\.org\/runs\/1\): launch of stg1 has started\./,
     );
     expect(outcome.run).toMatchObject({
       kind: "launch",
@@ -149,7 +149,7 @@ describe("launch", () => {
     bot.pipelines.hold = true;
     await bot.say('launch stg1 --reason "show for sales"');
     expect(await bot.hear("launch stg1", asOther)).toContain(
-      "(run #1 (http://bot.example.org/#run-1) is at work): show for sales",
+      "(run #1 (http://bot.example.org/runs/1) is at work): show for sales",
     );
     expect(await bot.hear("status stg1")).toContain("show for sales");
   });
@@ -313,7 +313,7 @@ describe("holding a slot", () => {
     bot.pipelines.hold = true;
     await bot.say("launch stg1");
     const text = await bot.hear("unlock stg1", asOther);
-    expect(text).toMatch(/run #1 \(http:\/\/bot\.example\.org\/#run-1\) of Dev is at work/);
+    expect(text).toMatch(/run #1 \(http:\/\/bot\.example\.org\/runs\/1\) of Dev is at work/);
   });
 
   it("says what a missing length of time looks like", async () => {
@@ -383,7 +383,7 @@ describe("runs", () => {
     expect(await bot.hear("history stg1")).toMatch(/run #1/);
     expect(await bot.hear("history")).toMatch(/run #1/);
     expect(await bot.say("history stg7")).toMatchObject({ reasonCode: "unknown_target" });
-    expect(await bot.hear("status")).toMatch(/stg1 held: Dev \(a kept environment\).*\n.*stg2 free/);
+    expect(await bot.hear("status")).toMatch(/stg1 held by Dev \(a kept environment\).*\n.*stg2 free/);
     expect(await bot.hear("status stg1")).toMatch(/i-0123456789abcdef0/);
   });
 });

@@ -122,7 +122,7 @@ describe("an answer", () => {
     await surface.command('lock stg1 --reason "demo"');
     const [announced] = await surface.slack.called("chat.postMessage");
     expect(announced?.body).toMatchObject({ channel: "C0STAGING" });
-    expect(announced?.body.text).toContain("*stg1* is held by *Dev*");
+    expect(announced?.body.text).toContain("*stg1* is held by <@U0DEV>");
     await surface.command("unlock stg1 --force", { user_id: "U0GROUPED" });
     const [refused] = await surface.slack.called("chat.postEphemeral");
     expect(refused?.body).toMatchObject({ user: "U0GROUPED" });
@@ -135,17 +135,31 @@ describe("an answer", () => {
     await surface.command("unlock stg1 --force", { user_id: "U0MAINT" });
     const calls = await surface.slack.called("chat.postMessage", 3);
     const direct = calls.find(({ body }) => body.channel === "U0DEV");
-    expect(direct?.body.text).toBe("mina has unlocked *stg1*, which you held.");
+    expect(direct?.body.text).toBe("<@U0MAINT> has unlocked *stg1*, which you held.");
   });
 
   it("never becomes a ping, a link or markup of its author's making", async () => {
     await surface.command('lock stg1 --reason "&lt;!channel&gt; <@U0VIEW> `x` *y* &amp;lt;"');
     const [call] = await surface.slack.called("chat.postMessage");
-    expect(call?.body.text).not.toMatch(/<[!@#]/);
+    // The holder is named as Slack names people; nothing that was written is.
+    expect(call?.body.text?.replaceAll("<@U0DEV>", "")).not.toMatch(/<[!@#]/);
     expect(call?.body.text).toContain("&lt;!channel&gt; @U0VIEW");
     await surface.command("nonsense`<!here>`");
     const [refused] = await surface.slack.called("chat.postEphemeral");
     expect(refused?.body.text).not.toMatch(/<[!@#]/);
+  });
+
+  it("names people as Slack does, and by name where that is not possible", async () => {
+    const person = { id: "terminal:ops", name: "*ops* <!here>" };
+    await surface.bot.say("lock stg2", { person });
+    await surface.command("lock stg1 --reason demo");
+    await surface.slack.called("chat.postMessage");
+    await surface.command("status", { user_id: "U0VIEW" });
+    const [call] = await surface.slack.called("chat.postEphemeral");
+    expect(call?.body.text).toContain("*stg1* held by <@U0DEV>: demo, since");
+    expect(call?.body.text).toContain("*stg2* held by *∗ops∗ &lt;!here&gt;*, no reason given");
+    // Elsewhere a name, never an id.
+    expect(await surface.bot.hear("status")).toContain("stg1 held by Dev: demo, since");
   });
 
   it("hides secrets that are known", async () => {

@@ -83,9 +83,10 @@ describe("the thread", () => {
       step("host/Service update/Migrate", 9_000, 10_000, { state: "failed", error }),
     ];
     expect(texts(steps).at(-1)).toBe("✗ *Migrate* failed: the disk is full");
-    const person = { name: "developer" };
+    const person = { id: "slack:U0DEVELOPER", name: "developer" };
     const run = { ...RUN, requestedBy: person, target: "stg1", sha: null, facts: { instanceId: "i-0a1" } };
     const message = messageText({ run: run as unknown as RunView, steps, tails: new Map(), now: 60_000 });
+    expect(message.split("\n")[0]).toContain("run #7 by <@U0DEVELOPER>");
     expect(message).toContain("✗ Migrate 1s: the disk is full");
     expect(message.split("\n")[1]).toBe("running · 1m · i-0a1");
   });

@@ -130,7 +130,7 @@ describe("another's slot", () => {
     await eventually(
       "the holder told",
       () => toldTo(stand, "developer"),
-      (said) => said.some((text) => /maintainer.* has unlocked .*stg2/.test(text)),
+      (said) => said.some((text) => /<@U0MAINTAINER> has unlocked .*stg2/.test(text)),
     );
     // The control: one's own slot needs none of that, and nobody is told.
     const told = (await toldTo(stand, "developer")).length;
