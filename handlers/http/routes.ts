@@ -171,13 +171,17 @@ async function findRun(engine: HttpOptions["services"]["engine"], { parts, respo
 }
 
 async function terminal(options: HttpOptions, { request, response }: Visit): Promise<void> {
+  const refuse = (status: number, code: string, message: string) => {
+    options.log.warn({ status, code }, "a request to /api/terminal was refused");
+    sendError(response, status, code, message);
+  };
   const bearer = bearerOf(request);
   if (bearer === null || !same(bearer, options.terminalToken)) {
     request.resume();
-    return sendError(response, 401, "unauthorized", "Only an operator on the bot's own machine may do this.");
+    return refuse(401, "unauthorized", "Only an operator on the bot's own machine may do this.");
   }
   const parsed = terminalRequest.safeParse(parseJson((await readBody(request, TERMINAL_LIMIT)).toString()));
-  if (!parsed.success) return sendError(response, 400, "bad_request", z.prettifyError(parsed.error));
+  if (!parsed.success) return refuse(400, "bad_request", z.prettifyError(parsed.error));
   const reply: JsonObject = await handleTerminal(options.dispatch, options.redact, parsed.data);
   sendJson(response, 200, reply);
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import {
@@ -42,14 +43,16 @@ function sink(inbox: Inbox, intake: Intake, log: Logger): App {
     const { token: _, ...payload } = body as JsonObject;
     const key = intake.keyOf(payload);
     if (key !== null) {
-      const accepted = await inbox.accept({
-        source: SLACK_SOURCE,
-        deliveryKey: `slack:${key}`,
-        payload,
-      });
+      const accepted = await inbox
+        .accept({
+          source: SLACK_SOURCE,
+          deliveryKey: `slack:${key}`,
+          payload,
+        })
+        .catch(tooDeep);
       if (accepted === "new") intake.stored?.(payload);
       else log.info({ key }, "Slack repeated an event");
-    }
+    } else log.info({ type: String(payload.type).slice(0, 60) }, "nothing here is for what Slack has sent");
     await ack();
   };
   // A receiver asks nothing of its app but this method.
@@ -76,17 +79,22 @@ export function createHttpEntrance(options: {
     // A failure to store is ours: 500 makes Slack try again, or tell the person.
     processEventErrorHandler: async ({ error, response }) => {
       const malformed = codeOf(error) === MALFORMED;
-      if (!malformed) log.error({ err: error }, "a request of Slack could not be stored");
+      if (malformed) log.warn({ status: 400, why: detailOf(error) }, REFUSED);
+      else log.error({ err: error }, "a request of Slack could not be stored");
       if (!response.headersSent) response.writeHead(malformed ? 400 : 500).end();
       return true;
     },
   });
   receiver.init(sink(inbox, intake, log));
   return (request, response) => {
-    const refuse = (status: number) => response.writeHead(status, { connection: "close" }).end();
+    // What is in the body is told to nobody: it may be anything.
+    const refuse = (status: number, why: string) => {
+      log.warn({ status, why }, REFUSED);
+      response.writeHead(status, { connection: "close" }).end();
+    };
     if (!isFresh(request, clock.now())) {
       request.resume();
-      refuse(401);
+      refuse(401, "its timestamp is none, or older or newer than five minutes");
       return;
     }
     // Bolt compares the whole header, and some senders add a character set.
@@ -94,13 +102,16 @@ export function createHttpEntrance(options: {
     if (type !== undefined) request.headers["content-type"] = type;
     readBody(request, BODY_LIMIT)
       .then((rawBody) => {
+        // Slack signs bytes, and its library compares text: what is no text is refused before.
+        if (!isUtf8(rawBody)) return refuse(400, "its body is no UTF-8");
         if (!isReadable(rawBody.toString(), type)) {
-          refuse(isSigned(request, rawBody.toString(), signingSecret, clock.now()) ? 400 : 401);
-          return;
+          if (isSigned(request, rawBody.toString(), signingSecret, clock.now()))
+            return refuse(400, "its body holds no object");
+          return refuse(401, "its signature is wrong");
         }
         receiver.requestListener(Object.assign(request, { rawBody }), response);
       })
-      .catch((error: unknown) => refuse(codeOf(error) === "body_too_large" ? 413 : 400));
+      .catch((error: unknown) => refuse(codeOf(error) === "body_too_large" ? 413 : 400, codeOf(error)));
   };
 }
 
@@ -176,6 +187,7 @@ export function createSocketEntrance(options: {
 }
 
 const MALFORMED = "malformed_request";
+const REFUSED = "a request to /slack/events was refused";
 
 const keyed = z.object({
   type: z.string().optional(),
@@ -189,7 +201,8 @@ const CLICKS = new Set(["block_actions", "view_submission", "shortcut", "message
  * The key of a delivery that is stored: commands and clicks always, events of the named types; null for the
  * rest, which is acknowledged and forgotten.
  *
- * @throws SlipwayError `malformed_request` for a command or click that lacks what Slack always sends
+ * @throws SlipwayError `malformed_request` for what says of itself neither what command nor what type it is, and
+ *   for a command or click that lacks what Slack always sends
  */
 export function deliveryKey(body: JsonObject, events: ReadonlySet<string>): string | null {
   if (body.command !== undefined) {
@@ -200,11 +213,21 @@ export function deliveryKey(body: JsonObject, events: ReadonlySet<string>): stri
   const parsed = keyed.safeParse(body);
   if (!parsed.success) throw malformed(parsed.error.message);
   const { trigger_id, type, event_id, event } = parsed.data;
-  if (type !== undefined && CLICKS.has(type)) {
+  if (type === undefined) throw malformed("neither a command nor a type");
+  if (CLICKS.has(type)) {
     if (trigger_id === undefined) throw malformed("no trigger_id");
     return trigger_id;
   }
   return type === "event_callback" && event && events.has(event.type) ? (event_id ?? null) : null;
+}
+
+/** What was read, however deeply it is nested, may be too deep to be written. */
+function tooDeep(error: unknown): never {
+  throw error instanceof RangeError ? malformed("nested too deeply") : error;
+}
+
+function detailOf(error: unknown): unknown {
+  return error instanceof SlipwayError ? error.fields?.detail : undefined;
 }
 
 function malformed(detail: string): SlipwayError {

@@ -21,9 +21,9 @@ afterEach(() => {
 const sign = (body: string, secret = SECRET) =>
   `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
 
-async function deliver(body: string, signature?: string): Promise<number> {
+async function deliver(body: string, signature?: string, event = "issue_comment"): Promise<number> {
   const { port } = server.address() as AddressInfo;
-  const headers: Record<string, string> = { "content-type": "application/json" };
+  const headers: Record<string, string> = { "content-type": "application/json", "x-github-event": event };
   if (signature !== undefined) headers["x-hub-signature-256"] = signature;
   return (await fetch(`http://127.0.0.1:${port}/`, { method: "POST", body, headers })).status;
 }
@@ -40,4 +40,13 @@ test.each([
   ["nothing after the name", "sha256="],
 ])("refuses %s", async (_, signature) => {
   expect(await deliver(BODY, signature)).toBe(400);
+});
+
+test.each([
+  ["no JSON", "{", "push"],
+  ["a list", "[]", "push"],
+  ["no event", BODY, ""],
+  ["an event that is none", BODY, "../push"],
+])("refuses %s, though it is rightly signed", async (_, body, event) => {
+  expect(await deliver(body, sign(body), event)).toBe(400);
 });
