@@ -7,6 +7,8 @@ const call = z.object({
   action: z.string(),
   parameters: z.unknown(),
   status: z.number(),
+  /** AWS's error code. */
+  code: z.string().optional(),
   fault: z.string().optional(),
 });
 export type AwsCall = z.infer<typeof call>;
