@@ -38,6 +38,12 @@ const TERMINATED_LOOKS = 2;
 /** A clock that jumps ahead must not turn one look into ten minutes of them. */
 const ABSENT_LOOKS = 5;
 
+/**
+ * For how long nothing may have been found of a launch whose request AWS now refuses, in ms. The refusal speaks of
+ * its own call alone: an earlier one, without an answer, may have launched what AWS does not show everywhere yet.
+ */
+export const ABSENT_AFTER_REFUSAL_MS = 30_000;
+
 /** The record after one more look. */
 export function recordSighting(record: AbsenceRecord, sighting: Sighting): AbsenceRecord {
   const { at, instances } = sighting;

@@ -1,4 +1,5 @@
 export {
+  ABSENT_AFTER_REFUSAL_MS,
   type AbsenceRecord,
   type AbsenceVerdict,
   judgeAbsence,

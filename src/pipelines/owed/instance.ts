@@ -1,7 +1,9 @@
 import {
+  ABSENT_AFTER_REFUSAL_MS,
   type AbsenceRecord,
   AwsFault,
   type Cloud,
+  type CloudRegion,
   type Elsewhere,
   type Instance,
   judgeAbsence,
@@ -14,6 +16,7 @@ import {
 } from "../../cloud/index.ts";
 import type { DischargeContext, ObligationKind } from "../../engine/obligation.ts";
 import { sleep } from "../../util/clock.ts";
+import { messageOf } from "../../util/errors.ts";
 import type { JsonObject } from "../../util/json.ts";
 import { OWED } from "./kinds.ts";
 
@@ -59,21 +62,25 @@ export function instanceKind(
     title: "Terminate instance",
     after: [{ kind: OWED.target, until: "released" }, { kind: OWED.oldTargets }, { kind: OWED.forward }],
     discharge: async (context) => {
-      const id = context.facts.instanceId ?? (await learnId(cloud, context, userDataFor));
-      if (id === undefined) return;
-      await terminateAndConfirm(cloud, context, id);
+      const region = cloud.region(context.facts.region);
+      const launch = context.facts.instanceId ?? (await learnId(region, context, userDataFor));
+      if (typeof launch === "string") await terminate(region, context, launch);
+      await confirm(region, context, launch);
     },
   };
 }
 
-/** The id of an instance whose launch has no known outcome; undefined when it surely never came to be. */
+/** An instance whose id cannot be learnt is gone when nothing of it has been shown for so long. */
+type Unknown = { readonly absentForMs: number | undefined };
+
+/** The id of an instance whose launch has no known outcome, as far as AWS tells. */
 async function learnId(
-  cloud: Cloud,
+  region: CloudRegion,
   context: DischargeContext<InstanceFacts>,
   userDataFor: (facts: InstanceFacts) => string,
-): Promise<string | undefined> {
+): Promise<string | Unknown> {
   const { facts, signal } = context;
-  const { ec2 } = cloud.region(facts.region).cleanup;
+  const { ec2 } = region.cleanup;
   const [found] = await ec2.findByToken(facts.request.clientToken, { signal });
   if (found) return await learnt(context, found.id);
   try {
@@ -81,18 +88,12 @@ async function learnId(
     context.log(`The launch had no known outcome; the same request again gave ${id}.`);
     return await learnt(context, id);
   } catch (error) {
-    // Refused for good under this token: the first call was refused as well, or its instance would have been the answer.
-    if (
-      error instanceof AwsFault &&
-      error.definite &&
-      error.kind !== "throttled" &&
-      error.kind !== "denied"
-    ) {
-      const [late] = await ec2.findByTags(facts.owner, { signal });
-      if (!late) return undefined;
-      return await learnt(context, late.id);
-    }
-    throw error;
+    if (error instanceof AwsFault && (!error.definite || error.kind === "throttled")) throw error;
+    signal.throwIfAborted();
+    // AWS says nothing about the first call to one who may not ask, or cannot ask in the same words any more.
+    const isTold = error instanceof AwsFault && error.kind !== "denied";
+    context.log(`${messageOf(error)} Now it is looked for until it is surely not there.`);
+    return { absentForMs: isTold ? ABSENT_AFTER_REFUSAL_MS : undefined };
   }
 }
 
@@ -105,24 +106,36 @@ async function learnt(context: DischargeContext<InstanceFacts>, instanceId: stri
  * Asks again for as long as the instance is seen alive: soon after a launch AWS may answer that it knows no such
  * instance, and a refusal of that kind terminates nothing.
  */
-async function terminateAndConfirm(
-  cloud: Cloud,
+async function terminate(
+  region: CloudRegion,
   context: DischargeContext<InstanceFacts>,
   id: string,
 ): Promise<void> {
-  const { signal } = context;
-  const region = cloud.region(context.facts.region);
   do {
-    await region.cleanup.ec2.terminate(id, { signal });
+    await region.cleanup.ec2.terminate(id, { signal: context.signal });
   } while ((await waitForTerminated(region.poller, context, id)) === "alive");
+}
+
+/** Looks by every name until nothing of the launch is there any more. */
+async function confirm(
+  region: CloudRegion,
+  context: DischargeContext<InstanceFacts>,
+  launch: string | Unknown,
+): Promise<void> {
+  const { facts, signal } = context;
+  const { ec2 } = region.cleanup;
+  const { id, absentForMs } =
+    typeof launch === "string"
+      ? { id: launch, absentForMs: undefined }
+      : { id: undefined, absentForMs: launch.absentForMs };
+  const query = { id, clientToken: facts.request.clientToken, owner: facts.owner };
   for (;;) {
-    const query = { id, clientToken: context.facts.request.clientToken, owner: context.facts.owner };
-    const sighting = await region.cleanup.ec2.sight(query, { signal });
+    const sighting = await ec2.sight(query, { signal });
     // The one itself, shown late; or, found by token or tag, a launch of ours that nobody knew of.
-    for (const one of sighting.instances.filter(isUp)) await region.cleanup.ec2.terminate(one.id, { signal });
+    for (const one of sighting.instances.filter(isUp)) await ec2.terminate(one.id, { signal });
     const absence = recordSighting(context.facts.absence ?? NOTHING_SEEN, sighting);
     await context.learn({ absence: absence as AbsenceRecord & JsonObject });
-    if (judgeAbsence(absence, context.now()).gone) return;
+    if (judgeAbsence(absence, context.now(), absentForMs).gone) return;
     await sleep(absence.absentSince === null ? LOOK_PAUSE_MS : 5_000, signal);
     signal.throwIfAborted();
   }

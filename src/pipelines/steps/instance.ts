@@ -22,6 +22,7 @@ import type { JsonObject } from "../../util/json.ts";
 import type { InstanceFacts, Refused } from "../owed/instance.ts";
 import { OWED } from "../owed/kinds.ts";
 import type { SlotContext } from "../services.ts";
+import { findLateLaunch } from "./late-launch.ts";
 
 /** Over the longest life of the slot, so that the bot, if it lives, always comes first. In ms. */
 const DEAD_MAN_MARGIN_MS = 60 * 60_000;
@@ -143,6 +144,11 @@ async function sendLaunch(
     } catch (error) {
       if (!(error instanceof AwsFault)) throw error;
       if (error.kind === "capacity" && error.definite) {
+        const late = unsure ? await findLateLaunch(step, region.ec2, owed.facts) : undefined;
+        if (late) {
+          await owed.created({ instanceId: late.id });
+          return { instanceId: late.id };
+        }
         const refused = { message: error.message, elsewhere: error.elsewhere ?? "none" };
         await owed.learn({ refused });
         await owed.strike(`AWS refused: ${error.awsCode}`);
