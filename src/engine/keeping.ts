@@ -2,9 +2,10 @@ import type { Queryable } from "../../db/connection.ts";
 import { findLease, saveLease } from "../../db/leases.ts";
 import { setDue } from "../../db/obligations.ts";
 import type { StoredRun } from "../../db/runs.ts";
-import { dischargeDue } from "./discharger.ts";
+import { SlipwayError } from "../util/errors.ts";
+import { cleanUpInTime } from "./cleanup.ts";
 import type { Fence } from "./guard.ts";
-import { LEASE_KIND } from "./leasing.ts";
+import { LEASE_KIND, openObligations } from "./leasing.ts";
 import type { EngineParts } from "./parts.ts";
 
 /** What a run may do with the time of the tenancy that it works in: keep it, end it, clear it. */
@@ -78,8 +79,21 @@ export async function giveUpKeeping(
   await saveLease(trx, { ...lease, prior: null, remainingMs: null });
 }
 
-export async function clearTenancy(own: Tenant, signal: AbortSignal): Promise<void> {
+/** @throws SlipwayError `cleanup_unconfirmed` when something could not be undone within the time for a cleanup. */
+export async function clearTenancy(
+  own: Tenant,
+  { signal, startedAt }: { readonly signal: AbortSignal; readonly startedAt: number },
+): Promise<void> {
+  const { parts, fence, tenancy } = own;
   await expire(own);
-  await dischargeDue(own.parts, { tenancy: own.tenancy, fence: own.fence, signal });
+  await cleanUpInTime(parts, { tenancy, fence, signal, since: startedAt });
   signal.throwIfAborted();
+  const left = await openObligations(parts.guard.db, tenancy);
+  if (left.length === 0) return;
+  const faults = left.map(({ title, lastError }) => (lastError === null ? title : `${title} (${lastError})`));
+  throw new SlipwayError(
+    "cleanup_unconfirmed",
+    `What stood on ${fence.resource} before could not be removed: ${faults.join(", ")}`,
+    { remedy: `Nothing new was begun. Cleanup goes on by itself; see why it fails, then begin again.` },
+  );
 }

@@ -224,9 +224,11 @@ export class Run {
   /**
    * Undoes now, instead of at the end, everything that is owed in the tenancy. Only for a step at the very
    * beginning of a run that takes over what an earlier one had kept.
+   *
+   * @throws SlipwayError `cleanup_unconfirmed` when that takes longer than a run's own cleanup may.
    */
-  async clearTenancy(signal: AbortSignal): Promise<void> {
-    await clearTenancy(this.#own, signal);
+  async clearTenancy(step: Pick<Step, "signal" | "startedAt">): Promise<void> {
+    await clearTenancy(this.#own, step);
   }
 
   /** Facts for surfaces; merged into those published before. */

@@ -48,8 +48,7 @@ export function launchPipeline(services: PipelineServices) {
 /** A relaunch on one's own kept slot begins with a clean slate. */
 async function clearKept(run: Run): Promise<void> {
   const standing = await run.value("what stands there", async () => (await run.owed(OWED.instance)).length);
-  if (standing > 0)
-    await run.step("Remove the previous environment", ({ signal }) => run.clearTenancy(signal));
+  if (standing > 0) await run.step("Remove the previous environment", (step) => run.clearTenancy(step));
 }
 
 async function bringUp(run: Run, context: SlotContext, input: LaunchInput): Promise<Host> {

@@ -92,4 +92,31 @@ describe("a kept environment", () => {
     expect(shown.map(({ kind, state }) => [kind, state])).toContainEqual(["instance", "gone"]);
     expect(await engine.steps(kept.id)).toEqual([]);
   });
+
+  it("that cannot be removed does not hold up for ever the run that was to take its place", async () => {
+    let stuck = true;
+    const clinging: ObligationKind = {
+      ...instance,
+      discharge: async () => {
+        if (stuck) throw new Error("not permitted");
+      },
+    };
+    const relaunch = pipeline("relaunch", { version: 1 }, async (run) => {
+      await run.step("Clear", (step) => run.clearTenancy(step));
+    });
+    opened = await TestEngine.open({
+      pipelines: [launch, relaunch],
+      kinds: [clinging],
+      settings: { cleanupLimitMs: 300 },
+    });
+    const { engine } = opened;
+    await opened.ended((await opened.submit("launch", "stg1")).id);
+    const again = await opened.ended((await opened.submit("relaunch", "stg1")).id);
+    expect(again).toMatchObject({ state: "failed", outcome: { fault: { code: "cleanup_unconfirmed" } } });
+    expect(again.reason).toContain("Terminate instance (not permitted)");
+    expect(await engine.leases(["stg1"])).toMatchObject([{ mode: "dirty", holder: ann }]);
+    stuck = false;
+    await engine.clean("stg1", ann, { declareClean: false });
+    await expect.poll(async () => (await engine.leases(["stg1"]))[0]?.mode, { timeout: 30_000 }).toBe("free");
+  });
 });

@@ -32,7 +32,7 @@ const keep = named(
 const relaunch = named(
   async (run) => {
     const standing = await run.value("standing", async () => (await run.owed("instance")).length);
-    if (standing > 0) await run.step("Clear", ({ signal }) => run.clearTenancy(signal));
+    if (standing > 0) await run.step("Clear", (step) => run.clearTenancy(step));
     const owed = await run.owe("instance", { key: "t3:subnet", facts: { id: `i-${run.id}` } });
     await run.step("Launch", async () => void things.exist.add(`i-${run.id}`));
     await owed.created();
