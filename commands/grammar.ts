@@ -3,6 +3,7 @@ import { notYet, refuseNotYet } from "./lib/not-yet.ts";
 import { closest } from "./lib/suggest.ts";
 import { bold, code, type Text, t } from "./lib/text.ts";
 import { checkCharacters, type Token, tokenize } from "./lib/tokens.ts";
+import type { ValueType } from "./lib/values.ts";
 import { type Refusal, refuse } from "./services.ts";
 
 /** A command that is well-formed: its words are of the right number and every value of the right kind. */
@@ -122,7 +123,7 @@ class Reader {
     }
     const follows = next !== undefined && (next.quoted || !isDashed(next.text)) ? next.text : null;
     const text = inline ?? follows;
-    if (option.form === "optional" && inline === null && (text === null || !option.type.parse(text).ok)) {
+    if (option.form === "optional" && inline === null && !isValue(option.type, text)) {
       this.#values[name] = true;
       return 1;
     }
@@ -169,11 +170,12 @@ class Reader {
       ([name, option]) =>
         this.#given.has(name) && option.form === "value" && option.type.placeholder === "text",
     );
-    const hint = meant
-      ? t` Did you mean ${code(`--${meant}`)}?`
-      : takesText
-        ? t` Put a text of several words in quotes.`
-        : null;
+    const hint =
+      meant && word !== `--${meant}`
+        ? t` Did you mean ${code(`--${meant}`)}?`
+        : takesText
+          ? t` Put a text of several words in quotes.`
+          : null;
     return this.#refuse("too_many_words", t`${code(shorten(word))} is one word too many.${hint}`);
   }
 
@@ -207,6 +209,11 @@ function asOption(word: string): WrittenOption | null {
   if (marks === "" && inline === undefined) return null;
   const dashes = marks === "" || /[—–]/.test(marks) ? 2 : marks.length;
   return { shown: `${marks}${name}`, name, value: inline ?? null, dashes: dashes === 1 ? 1 : 2 };
+}
+
+/** Whether the word behind an option whose value may be left out is that value, be it right or wrong. */
+function isValue(type: ValueType<unknown>, text: string | null): boolean {
+  return text !== null && (type.parse(text).ok || type.resembles?.(text) === true);
 }
 
 function isDashed(word: string): boolean {

@@ -1,6 +1,6 @@
 import type { SlotConfig } from "../../src/config/index.ts";
 import { type CommandContext, type Commit, type CommitWish, type Refusal, refuse } from "../services.ts";
-import { code, t } from "./text.ts";
+import { code, join, t } from "./text.ts";
 import type { PullRequest } from "./values.ts";
 
 export interface CommitOptions {
@@ -24,8 +24,11 @@ const AS_THE_IMAGE_HAS_IT: NoCommit = { sha: null, ref: null, pr: null, title: n
 export function checkCommitOptions(options: CommitOptions): Refusal | null {
   const given = (["sha", "ref", "pr"] as const).filter((name) => options[name] !== undefined);
   if (given.length < 2) return null;
-  const names = given.map((name) => `--${name}`).join(" and ");
-  return refuse("conflicting_options", t`${code(names)} name two commits.`, t`Give one of them.`);
+  const names = join(
+    given.map((name) => t`${code(`--${name}`)}`),
+    " and ",
+  );
+  return refuse("conflicting_options", t`${names} each name a commit.`, t`Give one of them.`);
 }
 
 /** The commit is pinned here, when the command is read; the run reads it again before it uses it. */

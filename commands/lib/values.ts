@@ -6,6 +6,8 @@ export interface ValueType<T> {
   readonly placeholder: string;
   /** What is missing when it is not there, where the placeholder alone would not say; with its article. */
   readonly wanted?: string;
+  /** Whether a word was surely meant as such a value, right or wrong; for options whose value may be left out. */
+  resembles?(written: string): boolean;
   parse(written: string): Parsed<T>;
 }
 
@@ -43,6 +45,7 @@ const LONGEST_DURATION_MS = 30 * 86_400_000;
 export const duration: ValueType<number> = {
   placeholder: "2h",
   wanted: "a length of time such as 1h",
+  resembles: (written) => /^\d+(?:\.\d+)?(?:ms|[smhdw]|mins?|minutes?|hours?|days?)?$/i.test(written),
   parse: (written) => {
     const ms = parseDuration(written.toLowerCase());
     if (ms === undefined) return bad("expected a duration such as 90s, 15m, 4h or 1h30m");
