@@ -1,7 +1,9 @@
 import { pipeline } from "../engine/pipeline.ts";
+import type { Run } from "../engine/run.ts";
+import { SlipwayError } from "../util/errors.ts";
 import type { JsonObject } from "../util/json.ts";
 import { OWED } from "./owed/kinds.ts";
-import { type PipelineServices, slotContext } from "./services.ts";
+import { type PipelineServices, type SlotContext, slotContext } from "./services.ts";
 import { standingHost } from "./steps/host.ts";
 import { swapIn } from "./steps/swap.ts";
 
@@ -11,11 +13,25 @@ export type SwapInput = JsonObject & { readonly instanceId: string | null };
 export function swapPipeline(services: PipelineServices) {
   return pipeline<SwapInput>("swap", { version: 1 }, async (run, input) => {
     const context = await slotContext(run, services);
+    const named = input.instanceId;
+    if (named !== null) await requireRunning(run, context, named);
     const instanceId = await run.value(
       "instance",
-      async () => input.instanceId ?? (await standingHost(run, context)).instanceId,
+      async () => named ?? (await standingHost(run, context)).instanceId,
     );
     await swapIn(run, context, instanceId);
     await run.keepAlong([OWED.target]);
+  });
+}
+
+/** A slip of the pen must not take the old targets out: the named instance is looked for before anything changes. */
+async function requireRunning(run: Run, { name, slot, region }: SlotContext, id: string): Promise<void> {
+  await run.step("Look for the instance", async ({ signal }) => {
+    const found = (await region.ec2.findInstances([id], { signal })).get(id);
+    if (found?.state === "running") return;
+    const what = found ? `The instance ${id} is ${found.state}` : `There is no instance ${id}`;
+    throw new SlipwayError("no_such_instance", `${what} in ${slot.region}.`, {
+      remedy: `Nothing was changed: ${name} serves as before. Give the id of a running instance: /stg swap ${name} i-…`,
+    });
   });
 }

@@ -193,4 +193,38 @@ describe("a swap under a steady stream of requests", () => {
     expect(failed).toHaveLength(NAMES.length);
     for (const { id } of failed) expect(await threadOf(stand, id)).toContain("Load balancer sees it healthy");
   }, 60_000);
+
+  it("a named instance that does not run is found out before anything changes", async () => {
+    const keep = async () => {
+      const { id } = await stand.begin("launch stg1 --keep --tests none");
+      expect((await stand.ended(id)).state).toBe("succeeded");
+      return { version: `run-${id}`, instance: await instanceOn(stand, "stg1") };
+    };
+    const gone = await keep();
+    const standing = await keep();
+    const wrong = [
+      { id: "i-0123456789abcdef0", message: "There is no instance i-0123456789abcdef0 in us-east-1." },
+      { id: gone.instance, message: `The instance ${gone.instance} is terminated in us-east-1.` },
+    ];
+    for (const { id, message } of wrong) {
+      const stream = new Stream(healthOf("replace"), EVERY_MS);
+      const run = await stand.begin(`swap stg1 ${id}`);
+      const { state, outcome } = await stand.ended(run.id);
+      const { asked, old } = judge(await stream.stop(), standing.version, donorVersion);
+      expect([state, outcome.fault]).toMatchObject(["failed", { code: "no_such_instance", message }]);
+      expect(outcome.fault?.remedy).toContain("stg1 serves as before");
+      expect((await runOf(stand, run.id)).steps.map(({ name }) => name)).toEqual(["Look for the instance"]);
+      expect(old).toBe(asked);
+    }
+    // The control: one that runs is taken, though another slot's.
+    const run = await stand.begin(`swap stg1 ${donor}`);
+    expect((await stand.ended(run.id)).state).toBe("succeeded");
+    await eventually(
+      "the donor answering on stg1",
+      async () => await (await fetch(healthOf("replace"))).text(),
+      (text) => text.includes(donorVersion),
+    );
+    await ask(stand, "terminate stg1");
+    await untilSlot(stand, "stg1", "free");
+  }, 120_000);
 });
