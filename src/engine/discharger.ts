@@ -75,7 +75,7 @@ async function readyNow(parts: EngineParts, tenancy: string): Promise<string[]> 
 /** Pure: whether everything due that must be out of the way first is, by what it needs and by its kind's order. */
 export function isReady(
   obligation: Pick<StoredObligation, "id" | "needs">,
-  due: readonly Pick<StoredObligation, "id" | "kind" | "releasedAt">[],
+  due: readonly Pick<StoredObligation, "id" | "kind" | "releasedAt" | "attempts">[],
   after: readonly After[] = [],
 ): boolean {
   const needed = obligation.needs.every((need) =>
@@ -84,8 +84,8 @@ export function isReady(
       need.until,
     ),
   );
-  const inOrder = after.every(({ kind, until }) =>
-    due.every((other) => other.kind !== kind || isOut(other, until)),
+  const inOrder = after.every(({ kind, until, failures = Number.POSITIVE_INFINITY }) =>
+    due.every((other) => other.kind !== kind || isOut(other, until) || other.attempts >= failures),
   );
   return needed && inOrder;
 }
@@ -224,6 +224,7 @@ async function noteFailure(
   await parts.guard.write(fence, (trx) =>
     changeObligation(trx, obligation.id, { attempts, lastError, nextAttemptAt: parts.clock.now() + pause }),
   );
+  parts.obligations.ring(obligation.tenancy);
 }
 
 /** Cleanup is shown among the steps of the run that is at work there, else of the one that owed it until it ends. */

@@ -36,6 +36,8 @@ export interface Sibling {
 export interface After {
   readonly kind: string;
   readonly until?: "gone" | "released";
+  /** After so many failed attempts it holds the other up no longer; without it, for as long as it takes. */
+  readonly failures?: number;
 }
 
 /** How one kind of thing is undone, and how it is seen to be gone. */

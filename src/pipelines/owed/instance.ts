@@ -40,6 +40,8 @@ export type InstanceFacts = JsonObject & {
   readonly absence?: (AbsenceRecord & JsonObject) | undefined;
 };
 
+/** Of the load balancer's side, before the instance goes all the same: with their pauses seven seconds and more. */
+const FAILURES_WAITED_FOR = 4;
 /** How long one attempt waits for `terminated`, in ms; the next attempt goes on. */
 const TERMINATED_WITHIN_MS = 5 * 60_000;
 /** AWS is eventually consistent: one look at `terminated` is not enough. */
@@ -60,7 +62,12 @@ export function instanceKind(
     kind: OWED.instance,
     version: 1,
     title: "Terminate instance",
-    after: [{ kind: OWED.target, until: "released" }, { kind: OWED.oldTargets }, { kind: OWED.forward }],
+    // For the requests' sake, and so not for ever: a group or a rule that cannot be mended must not keep it alive.
+    after: [
+      { kind: OWED.target, until: "released", failures: FAILURES_WAITED_FOR },
+      { kind: OWED.oldTargets, failures: FAILURES_WAITED_FOR },
+      { kind: OWED.forward, failures: FAILURES_WAITED_FOR },
+    ],
     discharge: async (context) => {
       const region = cloud.region(context.facts.region);
       const launch = context.facts.instanceId ?? (await learnId(region, context, userDataFor));

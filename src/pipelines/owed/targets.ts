@@ -9,7 +9,7 @@ import {
   untilDeregistered,
   untilDraining,
 } from "../../cloud/index.ts";
-import type { ObligationKind } from "../../engine/obligation.ts";
+import type { DischargeContext, ObligationKind } from "../../engine/obligation.ts";
 import type { JsonObject } from "../../util/json.ts";
 import { OWED } from "./kinds.ts";
 
@@ -86,35 +86,59 @@ export function oldTargetsKind(cloud: Cloud): ObligationKind<OldTargetsFacts> {
     after: [{ kind: OWED.target, until: "released" }],
     discharge: async (context) => {
       const { facts, signal } = context;
-      const { balancing, ec2 } = cloud.region(facts.region).cleanup;
-      const alive = await livingTargets(facts, async (ids) => await ec2.findInstances(ids, { signal }));
-      for (const target of facts.targets) {
-        if (!alive.includes(target)) context.log(`${target.id} is terminated and cannot come back.`);
+      try {
+        const back = await putBack(cloud.region(facts.region), context);
+        if (back.length > 0) context.log(`Back in the target group: ${back.join(", ")}.`);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof AwsFault && error.kind === "not_found")) throw error;
+        context.log(`${error.message} There is no target group that they could come back to.`);
       }
-      if (alive.length === 0) return;
-      await balancing.register(facts.groupArn, alive, { signal });
-      const shown = await balancing.targets(facts.groupArn, { signal });
-      const missing = alive.filter((target) =>
-        isDeregistered(shown.find((health) => isSameTarget(health, target))),
-      );
-      if (missing.length > 0)
-        throw new Error(`Not back yet: ${missing.map((target) => target.id).join(", ")}.`);
-      context.log(`Back in the target group: ${alive.map((target) => target.id).join(", ")}.`);
     },
   };
 }
 
-/** Targets by instance id whose instance is not surely gone; addresses are always tried. */
-async function livingTargets(
-  facts: OldTargetsFacts,
-  find: (ids: string[]) => Promise<Map<string, { state: string }>>,
-): Promise<TargetJson[]> {
-  const ids = facts.targets.map((target) => target.id).filter((id) => id.startsWith("i-"));
-  const found = ids.length === 0 ? new Map<string, { state: string }>() : await find(ids);
-  return facts.targets.filter((target) => {
-    const state = found.get(target.id)?.state;
-    return state !== "terminated" && state !== "shutting-down";
-  });
+/** Registers those that can be, and sees them registered. */
+async function putBack(
+  region: CloudRegion,
+  context: DischargeContext<OldTargetsFacts>,
+): Promise<readonly string[]> {
+  const { facts, signal } = context;
+  const { balancing, ec2 } = region.cleanup;
+  const ids = facts.targets.map(({ id }) => id).filter((id) => id.startsWith("i-"));
+  const found = await ec2.findInstances(ids, { signal });
+  const back: TargetJson[] = [];
+  for (const target of facts.targets) {
+    const state = ids.includes(target.id) ? (found.get(target.id)?.state ?? "not known to AWS") : "running";
+    const refused = await registerUnlessEnded(balancing, facts.groupArn, target, state, signal);
+    if (refused === undefined) back.push(target);
+    else context.log(`${target.id} is ${state} and cannot come back${refused}.`);
+  }
+  const shown = await balancing.targets(facts.groupArn, { signal });
+  const missing = back.filter((target) =>
+    isDeregistered(shown.find((health) => isSameTarget(health, target))),
+  );
+  if (missing.length > 0) throw new Error(`Not back yet: ${missing.map(({ id }) => id).join(", ")}.`);
+  return back.map(({ id }) => id);
+}
+
+/** Undefined when it is registered, else why it is not: AWS takes no instance that does not run as a target. */
+async function registerUnlessEnded(
+  balancing: CloudRegion["cleanup"]["balancing"],
+  groupArn: string,
+  target: TargetJson,
+  state: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (state === "terminated" || state === "shutting-down") return "";
+  try {
+    await balancing.register(groupArn, [target], { signal });
+    return undefined;
+  } catch (error) {
+    const isRefused = error instanceof AwsFault && error.kind === "invalid";
+    if (!isRefused || state === "running" || state === "pending") throw error;
+    return ` (${error.message})`;
+  }
 }
 
 /** A listener rule that was turned goes back to the groups it had, unless the switch succeeded. */
@@ -123,10 +147,16 @@ export function forwardKind(cloud: Cloud): ObligationKind<ForwardFacts> {
     kind: OWED.forward,
     version: 1,
     title: "Turn the listener rule back",
-    discharge: async ({ facts, signal }) => {
-      await cloud
-        .region(facts.region)
-        .cleanup.balancing.setRuleForward(facts.ruleArn, facts.groups, { signal });
+    discharge: async ({ facts, signal, log }) => {
+      const { balancing } = cloud.region(facts.region).cleanup;
+      try {
+        await balancing.setRuleForward(facts.ruleArn, facts.groups, { signal });
+      } catch (error) {
+        signal.throwIfAborted();
+        // A rule that is no more forwards to nothing; a group that is no more may yet be made again.
+        if (!(error instanceof AwsFault && /^(Rule|Listener)NotFound/.test(error.awsCode ?? ""))) throw error;
+        log(`${error.message} There is no rule that could be turned back.`);
+      }
     },
   };
 }
