@@ -81,7 +81,7 @@ function formatProblem(problem: ConfigProblem, file: string, lines: readonly str
   const place = problem.line > 0 ? `${file}:${problem.line}:${problem.column}` : file;
   const level = problem.severity === "warning" ? "warning: " : "";
   const where = problem.path === "" ? "" : `${problem.path}: `;
-  const meant = problem.suggestion === undefined ? "" : ` Did you mean ${problem.suggestion}?`;
+  const meant = problem.suggestion === undefined ? "" : `. Did you mean ${problem.suggestion}?`;
   const head = `${place} ${level}${where}${problem.message}${meant}`;
   const source = problem.line > 0 ? lines[problem.line - 1] : undefined;
   return source === undefined ? head : `${head}\n${excerpt(source, problem)}`;

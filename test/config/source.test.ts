@@ -127,7 +127,7 @@ describe("problems in print", () => {
     const result = loadConfig(text, {});
     expect(result.ok ? "" : formatProblems(result.problems, "slipway.yml", text)).toBe(
       [
-        'slipway.yml:3:18 github.forks: expected one of refuse, allow, found "refused" Did you mean refuse?',
+        'slipway.yml:3:18 github.forks: expected one of refuse, allow, found "refused". Did you mean refuse?',
         "    3 | github: { forks: refused }",
         "      |                  ^",
       ].join("\n"),
