@@ -1,33 +1,18 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import { Registry } from "prom-client";
 import { z } from "zod";
 import { leasesOf } from "../../commands/lib/leases.ts";
 import type { JsonObject } from "../../src/util/json.ts";
-import { bearerOf, type Gate, SESSION_COOKIE, SESSION_S, same } from "./auth.ts";
+import { bearerOf, type Gate, same } from "./auth.ts";
 import { readBody } from "./body.ts";
+import { dashboardRoutes } from "./dashboard/routes.ts";
 import { environmentForms, runForm, slotForm } from "./forms.ts";
 import { streamLog } from "./log-stream.ts";
-import { boardPage, signInPage } from "./page.ts";
-import { sendError, sendHtml, sendJson, sendText } from "./respond.ts";
+import { sendError, sendJson, sendText } from "./respond.ts";
+import type { Route, Visit } from "./route.ts";
 import type { HttpOptions } from "./server.ts";
 import { handleTerminal, terminalRequest } from "./terminal.ts";
 
-export interface Visit {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly url: URL;
-  /** What the path's groups matched. */
-  readonly parts: readonly string[];
-}
-
-export interface Route {
-  /** For metrics; never a path with a number in it. */
-  readonly name: string;
-  readonly path: RegExp;
-  readonly methods: Readonly<Record<string, (visit: Visit) => Promise<void> | void>>;
-}
-
-const FORM_LIMIT = 4 * 1024;
 const TERMINAL_LIMIT = 64 * 1024;
 
 /** Every path that the bot answers. */
@@ -46,15 +31,7 @@ export function createRoutes(options: HttpOptions, gate: Gate): readonly Route[]
     { name: "health", path: /^\/healthz$/, methods: { GET: ({ response }) => health(options, response) } },
     { name: "ready", path: /^\/readyz$/, methods: { GET: ({ response }) => ready(options, response) } },
     { name: "metrics", path: /^\/metrics$/, methods: { GET: ({ response }) => metrics(options, response) } },
-    { name: "board", path: /^\/$/, methods: { GET: (visit) => board(options, gate, visit) } },
-    {
-      name: "sign-in",
-      path: /^\/sign-in$/,
-      methods: {
-        GET: ({ response }) => sendHtml(response, 200, signInPage({ wrong: false, hasToken: gate.hasToken })),
-        POST: (visit) => signIn(gate, visit),
-      },
-    },
+    ...dashboardRoutes(options, gate),
     { name: "slots", path: /^\/api\/slots$/, methods: { GET: guarded((visit) => slots(options, visit)) } },
     { name: "runs", path: /^\/api\/runs$/, methods: { GET: guarded((visit) => runs(options, visit)) } },
     {
@@ -113,28 +90,6 @@ async function ready({ ready }: HttpOptions, response: ServerResponse): Promise<
 async function metrics({ metrics, registries }: HttpOptions, response: ServerResponse): Promise<void> {
   const all = Registry.merge([metrics.registry, ...(registries ?? [])]);
   sendText(response, 200, await all.metrics(), all.contentType);
-}
-
-async function board({ services }: HttpOptions, gate: Gate, { request, response }: Visit): Promise<void> {
-  if (!gate.allows(request)) {
-    return sendHtml(response, 401, signInPage({ wrong: false, hasToken: gate.hasToken }), {
-      "www-authenticate": 'Bearer realm="slipway"',
-    });
-  }
-  sendHtml(response, 200, await boardPage(services.engine, services.config().config));
-}
-
-async function signIn(gate: Gate, { request, response }: Visit): Promise<void> {
-  const body = (await readBody(request, FORM_LIMIT)).toString();
-  const session = gate.signIn(new URLSearchParams(body).get("token") ?? "");
-  if (session === null) {
-    return sendHtml(response, 401, signInPage({ wrong: true, hasToken: gate.hasToken }));
-  }
-  const secure = request.headers["x-forwarded-proto"] === "https" ? "; Secure" : "";
-  sendHtml(response, 303, "", {
-    location: "/",
-    "set-cookie": `${SESSION_COOKIE}=${session}; HttpOnly; SameSite=Strict; Path=/; Max-Age=${SESSION_S}${secure}`,
-  });
 }
 
 async function slots({ services }: HttpOptions, { response }: Visit): Promise<void> {

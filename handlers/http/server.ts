@@ -9,7 +9,8 @@ import type { Dispatch } from "../dispatch.ts";
 import { createGate } from "./auth.ts";
 import type { Metrics } from "./metrics.ts";
 import { sendError } from "./respond.ts";
-import { createRoutes, type Route } from "./routes.ts";
+import type { Route } from "./route.ts";
+import { createRoutes } from "./routes.ts";
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 

@@ -29,7 +29,15 @@ function ask(
   });
 }
 
-const GUARDED = ["/", "/api/slots", "/api/runs", "/api/runs/1", "/api/runs/1/log", "/api/environments"];
+const GUARDED = [
+  "/",
+  "/runs/1",
+  "/api/slots",
+  "/api/runs",
+  "/api/runs/1",
+  "/api/runs/1/log",
+  "/api/environments",
+];
 
 describe("with a dashboard token", () => {
   it.each(GUARDED)("%s answers only whoever shows it", async (path) => {
@@ -65,7 +73,7 @@ describe("with a dashboard token", () => {
     expect(cookie).not.toContain(TOKEN);
     const headers = { cookie: cookie.split(";")[0] ?? "" };
     expect((await ask("/api/slots", headers)).status).toBe(200);
-    expect((await ask("/", headers)).body).toContain("<h2>Slots</h2>");
+    expect((await ask("/", headers)).body).toContain("<h1>Slots</h1>");
     surface.bot.clock.ahead = 13 * 3_600_000;
     expect((await ask("/api/slots", headers)).status).toBe(401);
     const forged = { cookie: headers.cookie.replace(/=(\d+)\./, (_, at) => `=${Number(at) + 99_999}.`) };

@@ -1,0 +1,133 @@
+import type { EngineApi, ObligationView, RunView, StepView } from "../../../src/engine/types.ts";
+import type { JsonValue } from "../../../src/util/json.ts";
+import { html, type Markup } from "../html.ts";
+import { timeline } from "./timeline.ts";
+import { badge, commitText, fact, length, moment, nameOf } from "./words.ts";
+
+const MOST_FAILURES = 50;
+
+/** One run: what it is, its steps as a timeline, its tests, what it owes. */
+export async function runPage(engine: EngineApi, run: RunView, now: number): Promise<Markup> {
+  const [steps, obligations] = await Promise.all([
+    engine.steps(run.id),
+    engine.obligations({ runId: run.id }),
+  ]);
+  const where = run.target ?? run.candidates.join(" or ");
+  return html`<h1>${capital(run.kind)} of ${where} <span class="number">#${run.id}</span> ${badge(run.state)}</h1>
+${whatHappened(run)}
+<dl class="facts">${factsOf(run, now)}</dl>
+${stepsOf(steps, run, now)}
+${testsOf(run)}
+${owedBy(obligations, now)}`;
+}
+
+/** The log, which a script fills and goes on filling. */
+export function logPart(run: RunView): Markup {
+  const stream = `/api/runs/${run.id}/log`;
+  return html`<section><h2>Log</h2>
+<div id="log" class="log" role="log" aria-label="Log" tabindex="0" data-stream="${stream}"></div>
+<p id="log-state" class="none"><noscript>Without scripts, <a href="${stream}">the log</a> is plain text.</noscript></p>
+</section>`;
+}
+
+function capital(word: string): string {
+  return `${word[0]?.toUpperCase() ?? ""}${word.slice(1)}`;
+}
+
+/** Why it ended as it did, and what to do: the first thing that people look for. */
+function whatHappened({ id, state, reason, outcome, endedAt }: RunView): Markup {
+  const fault = outcome?.fault ?? null;
+  const failed = fault !== null && state !== "cancelled";
+  const cleaning = outcome !== null && endedAt === null;
+  return html`${failed && html`<p class="box error">${fault.message} <code>${fault.code}</code>${fault.remedy !== undefined && html`<br>${fault.remedy}`}</p>`}
+${state === "cancelled" && html`<p class="box">${reason ?? fault?.message}</p>`}
+${cleaning && html`<p class="box">Its work is over; what it created is being cleaned up.</p>`}
+${state === "queued" && html`<p class="box">It waits for its slot and starts by itself. <code>/stg cancel ${id}</code> gives the place up.</p>`}`;
+}
+
+function factsOf(run: RunView, now: number): (Markup | null)[] {
+  const { url, keptUntil, instanceId } = run.facts;
+  const took = run.startedAt === null ? null : length((run.endedAt ?? now) - run.startedAt);
+  // Once it has failed or was cancelled, the reason is why, and stands above.
+  const reason = run.outcome?.fault || run.state === "cancelled" ? null : run.reason;
+  return [
+    fact("Reason", reason),
+    fact("By", html`<b>${nameOf(run.requestedBy)}</b> (${run.via})`),
+    fact("Commit", commitText(run.sha)),
+    fact("Pull request", run.pr === null ? null : `#${run.pr}`),
+    fact("Asked for", moment(run.createdAt, now)),
+    fact(run.endedAt === null ? "Running for" : "Took", took),
+    fact("Instance", typeof instanceId === "string" ? html`<code>${instanceId}</code>` : null),
+    fact("Kept until", typeof keptUntil === "number" ? moment(keptUntil, now) : null),
+    fact(
+      "Address",
+      typeof url === "string" && /^https?:/.test(url) ? html`<a href="${url}">${url}</a>` : null,
+    ),
+    fact(
+      "Retry of",
+      run.retryOf === null ? null : html`<a href="/runs/${run.retryOf}">run #${run.retryOf}</a>`,
+    ),
+  ];
+}
+
+function stepsOf(steps: readonly StepView[], run: RunView, now: number): Markup {
+  const scale = { from: run.startedAt ?? run.createdAt, to: run.endedAt ?? now, now };
+  const own = steps.filter(({ kind }) => kind === "step");
+  const cleanup = steps.filter(({ kind }) => kind === "cleanup");
+  return html`<section><h2>Steps</h2>
+${own.length === 0 ? html`<p class="none">None yet.</p>` : timeline(own, scale)}
+${cleanup.length > 0 && html`<h3>Cleanup</h3>${timeline(cleanup, scale)}`}
+</section>`;
+}
+
+function testsOf({ tests, facts }: RunView): Markup | null {
+  if (!tests) return null;
+  const failures = Array.isArray(facts.failures) ? facts.failures : [];
+  const notRun = Array.isArray(facts.notRun) ? facts.notRun : [];
+  const counts = [
+    ["passed", tests.passed],
+    ["failed", tests.failed],
+    ["flaky", tests.flaky],
+    ["skipped", tests.skipped],
+    ["not run", tests.notRun],
+  ] as const;
+  const shown = counts.filter(([word, count]) => count > 0 || word === "passed" || word === "failed");
+  return html`<section><h2>Tests</h2>
+<ul class="counts">${shown.map(([word, count]) => html`<li class="${count > 0 && word.replace(" ", "-")}"><b>${count}</b> ${word}</li>`)}</ul>
+${failures.slice(0, MOST_FAILURES).map(failure)}
+${failures.length > MOST_FAILURES && html`<p>… and ${failures.length - MOST_FAILURES} more</p>`}
+${notRun.length > 0 && html`<ul>${notRun.map((line) => html`<li>${String(line)}</li>`)}</ul>`}
+</section>`;
+}
+
+function failure(value: JsonValue): Markup {
+  const { browser, title, file, line, message } = (value ?? {}) as Record<string, JsonValue | undefined>;
+  const place =
+    file === undefined || file === null ? "" : `${file}${typeof line === "number" ? `:${line}` : ""}`;
+  return html`<details class="failure"><summary><span class="browser">${String(browser ?? "")}</span> ${String(title ?? "")} <span class="place">${place}</span></summary>
+<pre>${String(message ?? "")}</pre></details>`;
+}
+
+const OBLIGATION_STATES = {
+  recorded: "owed, as soon as it is known whether it exists",
+  created: "owed",
+  gone: "done",
+} as const;
+
+function owedBy(obligations: readonly ObligationView[], now: number): Markup | null {
+  const owed = obligations.filter(({ kind }) => kind !== "lease");
+  if (owed.length === 0) return null;
+  const open = owed.filter(({ state }) => state !== "gone");
+  const done = Map.groupBy(
+    owed.filter(({ state }) => state === "gone"),
+    ({ title }) => title,
+  );
+  return html`<section><h2>Obligations</h2>
+<p class="none">What must be undone of what this run created, and whether it has been.</p>
+<ul class="obligations">${open.map((one) => obligation(one, now))}${[...done].map(([title, all]) => html`<li class="gone"><b>${title}</b>${all.length > 1 && html` (${all.length})`}: ${OBLIGATION_STATES.gone}</li>`)}</ul></section>`;
+}
+
+function obligation({ title, state, due, attempts, lastError }: ObligationView, now: number): Markup {
+  const times = attempts === 1 ? "once" : `${attempts} times`;
+  return html`<li><b>${title}</b>: ${OBLIGATION_STATES[state]}${due !== null && html`, due ${moment(due, now)}`}${lastError !== null && html`<br><span class="error">Tried ${times}; the last time: ${lastError}</span>`}</li>`;
+}
