@@ -1,10 +1,12 @@
 import type { Queryable } from "../../db/connection.ts";
 import { findLease } from "../../db/leases.ts";
+import type { StoredObligation } from "../../db/obligations.ts";
 import { changeRun, findRun, type Outcome, type StoredRun } from "../../db/runs.ts";
 import { listSteps, saveStep } from "../../db/steps.ts";
 import { after } from "../util/clock.ts";
 import { codeOf, SlipwayError } from "../util/errors.ts";
-import { dischargeDue } from "./discharger.ts";
+import { formatDuration } from "../util/format.ts";
+import { cleanupPath, dischargeDue } from "./discharger.ts";
 import {
   alongsideOf,
   asJson,
@@ -185,30 +187,27 @@ export class Executor {
   async #end(runId: number, fence: Fence): Promise<void> {
     const { guard, clock } = this.#parts;
     await this.#parts.lines.flush();
-    const { mode, afterwards } = await guard.write(fence, async (trx) => {
+    const afterwards = await guard.write(fence, async (trx) => {
       const run = await findRun(trx, runId);
       const lease = await findLease(trx, fence.resource);
       const now = clock.now();
       const stuck = (await openObligations(trx, lease.tenancy ?? "")).filter((obligation) =>
         isDue(obligation),
       );
-      const mode = await releaseAfterRun(trx, lease, now);
+      await releaseAfterRun(trx, lease, now);
+      await endStuckCleanup(trx, runId, stuck, now);
       await changeRun(trx, runId, {
         ...finalState(
           run,
           stuck.map((obligation) => obligation.title),
+          this.#parts.cleanupLimitMs,
         ),
         endedAt: now,
       });
-      return { mode, afterwards: await this.#released(trx) };
+      return await this.#released(trx);
     });
     this.#parts.changed({ type: "run", runId });
     this.#parts.changed({ type: "resource", resource: fence.resource });
-    if (mode === "dirty") {
-      const message = `${fence.resource} is dirty: its cleanup could not be confirmed. Nothing launches there until it is; cleanup goes on.`;
-      this.#parts.log.error({ runId, resource: fence.resource }, message);
-      this.#parts.changed({ type: "alarm", message, resource: fence.resource, runId });
-    }
     afterwards();
   }
 }
@@ -226,11 +225,28 @@ function cancelReason(error: unknown, cancelled: AbortSignal): unknown {
 function finalState(
   run: StoredRun | null,
   stuck: readonly string[],
+  limitMs: number,
 ): { state: "succeeded" | "failed" | "cancelled"; reason?: string | null } {
   const outcome = run?.outcome ?? { state: "failed" as const, fault: null };
   if (stuck.length === 0) return { state: outcome.state };
-  const why = `Cleanup unconfirmed after 10 minutes: ${stuck.join(", ")}. The slot is dirty.`;
+  const why = `Cleanup unconfirmed after ${formatDuration(limitMs)}: ${stuck.join(", ")}. The slot is dirty: nothing launches there until cleanup, which goes on, is confirmed.`;
   return { state: "failed", reason: outcome.fault ? `${outcome.fault.message} ${why}` : why };
+}
+
+/** What the run no longer waits for goes on, but is not shown as if the run still did it. */
+async function endStuckCleanup(
+  trx: Queryable,
+  runId: number,
+  stuck: readonly StoredObligation[],
+  now: number,
+): Promise<void> {
+  const reasons = new Map(stuck.map((obligation) => [cleanupPath(obligation), obligation.lastError]));
+  for (const step of await listSteps(trx, runId)) {
+    if (step.kind !== "cleanup" || step.state !== "running") continue;
+    const message = reasons.get(step.path) ?? "It was not confirmed in time.";
+    const error = { code: "cleanup_unconfirmed", message };
+    await saveStep(trx, runId, { ...step, state: "failed", endedAt: now, error });
+  }
 }
 
 /** A step that a crash left running and that the replay did not come to again (the run was stopped) has not ended well. */

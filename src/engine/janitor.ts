@@ -1,6 +1,7 @@
 import type { Queryable } from "../../db/connection.ts";
 import { findLease, type Lease, listLeases } from "../../db/leases.ts";
 import { findRun } from "../../db/runs.ts";
+import { Alarms } from "./alarms.ts";
 import { dischargeDue } from "./discharger.ts";
 import { FencedError, ShutdownError } from "./errors.ts";
 import { freeLease, makeDirty, openObligations } from "./leasing.ts";
@@ -28,6 +29,7 @@ export class Janitor {
   /** By the process's own steady clock, in ms: the wall clock may be set back by a day. */
   readonly #notBefore = new Map<string, number>();
   readonly #shutdown = new AbortController();
+  readonly #alarms: Alarms;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
 
@@ -35,6 +37,7 @@ export class Janitor {
     this.#parts = parts;
     this.#runs = runs;
     this.#released = released;
+    this.#alarms = new Alarms(parts);
   }
 
   start(): void {
@@ -85,8 +88,10 @@ export class Janitor {
     if (lease.mode === "locked" && over) await this.#free(lease);
     else if (lease.mode === "kept" && over)
       this.#clean(await this.#takeOver(lease, "its time to live has ended"));
-    else if (lease.mode === "dirty") this.#clean(lease);
-    else if (lease.mode === "run" && (await this.#isAbandoned(lease)))
+    else if (lease.mode === "dirty") {
+      await this.#alarms.dirty(lease);
+      this.#clean(lease);
+    } else if (lease.mode === "run" && (await this.#isAbandoned(lease)))
       this.#clean(await this.#takeOver(lease, "its run is no more"));
   }
 
@@ -152,6 +157,7 @@ export class Janitor {
       return await this.#released(trx);
     });
     this.#parts.changed({ type: "resource", resource: lease.resource });
+    if (afterwards && lease.mode === "dirty") this.#alarms.clean(lease.resource, lease.fence);
     afterwards?.();
   }
 }

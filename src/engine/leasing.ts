@@ -22,6 +22,8 @@ import { changeRun } from "../../db/runs.ts";
  */
 
 export const LEASE_KIND = "lease";
+/** Why a resource is dirty after a run whose own cleanup took too long. */
+export const CLEANUP_UNCONFIRMED = "cleanup unconfirmed";
 
 export interface Grant {
   readonly runId: number;
@@ -149,7 +151,7 @@ export async function releaseAfterRun(trx: Queryable, lease: Lease, now: number)
   const tenancy = lease.tenancy ?? "";
   const open = await openObligations(trx, tenancy);
   if (open.some((obligation) => isDue(obligation))) {
-    await makeDirty(trx, lease, "cleanup unconfirmed", now);
+    await makeDirty(trx, lease, CLEANUP_UNCONFIRMED, now);
     return "dirty";
   }
   if (open.length > 0) {

@@ -245,7 +245,10 @@ export type Change =
   | { readonly type: "resource"; readonly resource: string }
   | {
       readonly type: "alarm";
+      /** The same whenever the same is told, by a later process too. */
+      readonly key: string;
       readonly message: string;
-      readonly resource: string | null;
-      readonly runId: number | null;
+      readonly resource: string;
+      /** Tells that all is well again. */
+      readonly over: boolean;
     };

@@ -86,7 +86,8 @@ describe("obligations", () => {
     expect(ended.reason).toContain("Remove thing, Deaf cleanup");
     expect([...things.exist]).toEqual(["b"]);
     expect(await mode(opened)).toBe("dirty");
-    expect(alarms).toHaveLength(1);
+    await until(() => alarms.length === 1);
+    expect(alarms[0]).toMatch(/^stg1 is dirty: .* Still owed: Remove thing .*Nothing launches there/);
     expect((await opened.engine.run(next.id))?.state).toBe("queued");
     things.stuck.clear();
     hanging = false;
@@ -95,6 +96,7 @@ describe("obligations", () => {
     expect(things.exist.size).toBe(0);
     await until(async () => (await opened?.engine.obligations({ open: true }))?.length === 0);
     expect(await mode(opened)).toBe("free");
+    expect(alarms).toEqual([expect.anything(), expect.stringMatching(/^stg1 is clean/)]);
   });
 
   it("declared clean are struck out at once, though their cleanup hangs", async () => {
