@@ -7,6 +7,7 @@ import { createDispatch } from "../../handlers/dispatch.ts";
 import { createGitHubWebhooks } from "../../handlers/github/webhooks.ts";
 import { createMetrics } from "../../handlers/http/metrics.ts";
 import { createHttpServer } from "../../handlers/http/server.ts";
+import { postAlarms } from "../../handlers/slack/alarms.ts";
 import { createSlack } from "../../handlers/slack/index.ts";
 import { createSlackPublisher } from "../../handlers/slack/publisher.ts";
 import { createCloud } from "../cloud/index.ts";
@@ -85,6 +86,7 @@ export async function startBot(
         transport: localExec(`${file}.jobs`),
         environment: hostEnvironment(process.env),
         clock: systemClock,
+        redact: (text) => redact.text(text),
       }),
     ),
     jobsFolder: `${file}.jobs`,
@@ -131,6 +133,14 @@ export async function startBot(
     surfaces: slack ? { slack: slack.send } : {},
     alarm: (message) => log.error(message),
   });
+  if (slack) {
+    postAlarms({
+      engine,
+      outbox,
+      channel: () => holder.current().config.slack?.channel ?? null,
+      log,
+    });
+  }
   const entrance = slack?.connect({ inbox, outbox }) ?? null;
   const publisher = slack
     ? createSlackPublisher({

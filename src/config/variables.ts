@@ -120,7 +120,9 @@ class Filler {
       return undefined;
     }
     if (present !== "" && !isOpen(path)) {
-      const value = isKey(path) ? keyLines(present) : present;
+      // Wherever it stands: a key that is handed to a program besides is told in either form.
+      const key = keyLines(present);
+      const value = isKey(path) || key.includes("-----BEGIN") ? key : present;
       this.#secrets.set(name, value);
       // The redactor knows the lines of a text; base64 of the whole is another text.
       if (!present.includes("-----BEGIN") && value !== present) this.#secrets.set(`${name} as set`, present);

@@ -95,6 +95,11 @@ export interface TestRunner {
   run(request: TestRequest, watch?: TestWatch): Promise<TestRun | TestRefusal>;
   /** Ends what may still run of it; for an obligation. Twice is as good as once. */
   stop(id: TestRunId, browsers: readonly string[], signal?: AbortSignal): Promise<void>;
+  /**
+   * Removes what the suite itself wrote and said, once the result is written down elsewhere: secrets may be in it.
+   * Twice is as good as once.
+   */
+  tidy(id: TestRunId, browsers: readonly string[], folder: string, signal?: AbortSignal): Promise<void>;
   /** Whether nothing of it runs. */
   isGone(id: TestRunId, browsers: readonly string[], signal?: AbortSignal): Promise<boolean>;
 }
@@ -120,6 +125,7 @@ function unsupported(name: RunnerName): TestRunner {
     prepare: async () => refusal,
     run: async () => refusal,
     stop: async () => {},
+    tidy: async () => {},
     isGone: async () => true,
   };
 }

@@ -71,6 +71,8 @@ describe("variables of the environment", () => {
     expect(filled.slots.stg1?.ssh.privateKey).toBe(KEY);
     expect([...secrets.values()]).toEqual([KEY, base64]);
     expect(warnings.map(({ message }) => message)).not.toContainEqual(expect.stringMatching("private key"));
+    const twice = `${withSlot()}\nserviceUpdate: { env: { KEY: "\${KEY}" } }\n`;
+    expect([...loaded(twice, { KEY: base64 }).secrets.values()]).toEqual([KEY, base64]);
     const inTheFile = withSlot({ ssh: `{ privateKey: ${base64} }` });
     expect(problems(inTheFile).join()).toContain("a private key must not stand in this file");
   });

@@ -180,6 +180,18 @@ const SLACK: readonly Case[] = [
     headers: (body) => bySlack(body, FORM, sandbox.json.slack.signingSecret, 600_000),
     status: 401,
   },
+  {
+    what: "a signature of a time to come",
+    body: () => command(),
+    headers: (body) => bySlack(body, FORM, sandbox.json.slack.signingSecret, -600_000),
+    status: 401,
+  },
+  {
+    what: "another body's signature",
+    body: () => command(),
+    headers: () => bySlack(command(), FORM),
+    status: 401,
+  },
   { what: "no signature", body: () => command(), headers: () => ({ "content-type": FORM }), status: 401 },
   {
     what: "a signature without its time",
@@ -288,6 +300,13 @@ describe("a body that its sender never sends, rightly signed or not", () => {
     expect(await play("/api/terminal", TERMINAL, byOperator)).toEqual([]);
   });
 
+  it("opens no door that asks for a token", async () => {
+    const { bot } = sandbox.json;
+    for (const path of ["/", "/api/runs", "/api/slots"])
+      expect([path, (await fetch(bot + path, { redirect: "manual" })).status]).toEqual([path, 401]);
+    expect(await post("/api/terminal", { "content-type": JSON_TYPE }, "{}")).toBe(401);
+  });
+
   it("has started nothing, told nothing and left the same process alive, which a good one then finds", async () => {
     const { json } = sandbox;
     await expect.poll(async () => (await fetch(`${json.bot}/readyz`)).status, { timeout: 30_000 }).toBe(200);
@@ -296,7 +315,6 @@ describe("a body that its sender never sends, rightly signed or not", () => {
     expect(log).not.toContain(SECRET);
     expect(log.match(/"msg":"ready"/g)).toHaveLength(1);
     // The control: what is well-formed does start something, and would have been seen.
-    expect(await post("/slack/events", bySlack(command(), FORM), command())).toBe(401);
     const body = command();
     expect(await post("/slack/events", bySlack(body, FORM), body)).toBe(200);
     expect((await waitForRun(json, 1, ["succeeded"])).target).toBe("stg2");

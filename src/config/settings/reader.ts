@@ -123,6 +123,7 @@ export class SettingsReader {
     if (written === undefined) return "";
     const key = keyLines(written);
     this.#secrets.set("PRIVATE_KEY", key);
+    if (!written.includes("-----BEGIN")) this.#secrets.set("PRIVATE_KEY as set", written);
     try {
       createPrivateKey(key);
     } catch {

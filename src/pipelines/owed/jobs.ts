@@ -1,6 +1,13 @@
 import type { Config } from "../../config/index.ts";
 import type { ObligationKind, Sibling } from "../../engine/obligation.ts";
-import { createHost, localExec, parseJobId, stopJob } from "../../remote/index.ts";
+import {
+  cleanJob,
+  createHost,
+  type JobTransport,
+  localExec,
+  parseJobId,
+  stopJob,
+} from "../../remote/index.ts";
 import { sleep } from "../../util/clock.ts";
 import type { JsonObject } from "../../util/json.ts";
 import type { InstanceFacts } from "./instance.ts";
@@ -51,7 +58,7 @@ async function stopOverSsh(
   const { user, port, privateKey } = slot.ssh;
   const host = createHost(async () => ({ host: address, port, user, privateKey, hostKey }), { signal });
   try {
-    await stopJob(host, parseJobId(facts.jobId), signal);
+    await clearAway(host, facts, signal);
   } finally {
     host.close();
   }
@@ -64,7 +71,14 @@ export function localJobKind(jobsFolder: string): ObligationKind<JobFacts> {
     version: 1,
     title: "Stop the job on the bot's machine",
     discharge: async ({ facts, signal }) => {
-      await stopJob(localExec(jobsFolder), parseJobId(facts.jobId), signal);
+      await clearAway(localExec(jobsFolder), facts, signal);
     },
   };
+}
+
+/** Ends the job and removes its output, which may tell secrets. */
+async function clearAway(transport: JobTransport, { jobId }: JobFacts, signal: AbortSignal): Promise<void> {
+  const id = parseJobId(jobId);
+  await stopJob(transport, id, signal);
+  await cleanJob(transport, id, signal);
 }

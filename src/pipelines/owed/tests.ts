@@ -8,6 +8,8 @@ export type TestsFacts = JsonObject & {
   readonly runner: string;
   readonly id: TestRunId & JsonObject;
   readonly browsers: readonly string[];
+  /** Where the suite writes; removed with it. Not in facts that an older version wrote. */
+  readonly folder?: string;
 };
 
 /** Tests that run somewhere by themselves: ended with every process of theirs. */
@@ -22,6 +24,7 @@ export function testsKind(runners: TestRunners): ObligationKind<TestsFacts> {
       if (!runner) throw new Error(`There is no test runner called ${facts.runner}.`);
       await runner.stop(facts.id, facts.browsers, signal);
       if (!(await runner.isGone(facts.id, facts.browsers, signal))) throw new Error("Tests still run.");
+      if (facts.folder !== undefined) await runner.tidy(facts.id, facts.browsers, facts.folder, signal);
     },
   };
 }

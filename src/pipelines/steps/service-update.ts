@@ -2,7 +2,16 @@ import { fillAll, type ServiceStep, type ServiceStepOrGroup } from "../../config
 import type { Owed } from "../../engine/owed.ts";
 import type { Background, Run } from "../../engine/run.ts";
 import type { Step } from "../../engine/step.ts";
-import { localExec, type Host as RemoteHost, runServiceStep, StepFailed } from "../../remote/index.ts";
+import {
+  cleanJob,
+  type JobId,
+  type JobTransport,
+  localExec,
+  type Host as RemoteHost,
+  runServiceStep,
+  StepFailed,
+} from "../../remote/index.ts";
+import { messageOf } from "../../util/errors.ts";
 import type { JobFacts } from "../owed/jobs.ts";
 import { OWED } from "../owed/kinds.ts";
 import type { SlotContext } from "../services.ts";
@@ -86,14 +95,15 @@ async function perform(
   subject: Subject,
   step: ServiceStep,
 ): Promise<{ attempts: number }> {
-  const jobs = new Jobs(run);
+  const local = localExec(context.services.jobsFolder);
+  const jobs = new Jobs(run, (line) => journaled.log(line));
   const fields = fieldValues(context, host, subject);
   try {
     const { attempts } = await runServiceStep(
       { ...step, env: fillAll(step.env, fields) },
       {
         host: remote,
-        local: localExec(context.services.jobsFolder),
+        local,
         folder: context.services.baseFolder,
         env: {
           ...slipwayVariables(context, host, subject, run),
@@ -110,55 +120,65 @@ async function perform(
           if (at) jobs.logged(at.job, at.nextOffset);
         },
         loggedUpTo: (job) => jobs.loggedUpTo(job),
-        onJob: ({ id, place }) => jobs.owe(id, place === "host" ? OWED.remoteJob : OWED.localJob),
+        onJob: ({ id, place }) =>
+          place === "host" ? jobs.owe(id, OWED.remoteJob, remote) : jobs.owe(id, OWED.localJob, local),
       },
     );
-    await jobs.strike();
+    await jobs.ended(journaled.signal);
     return { attempts };
   } catch (error) {
     // Every try has ended by itself; after an abort or a lost connection a job may still run and stays owed.
-    if (error instanceof StepFailed && !journaled.signal.aborted) await jobs.strike();
+    if (error instanceof StepFailed && !journaled.signal.aborted) await jobs.ended(journaled.signal);
     throw error;
   }
 }
 
 const NOTE_OFFSET_EVERY_MS = 1_000;
 
-/** The jobs that one step has started: owed before they start, struck out when they have ended. */
+/** The jobs that one step has started: owed before they start, cleared away and struck out when they have ended. */
 class Jobs {
   readonly #run: Run;
-  readonly #owed = new Map<string, Owed<JobFacts>>();
+  readonly #log: (line: string) => void;
+  readonly #owed = new Map<JobId, { readonly owed: Owed<JobFacts>; readonly on: JobTransport }>();
   #notedAt = 0;
   #noting: Promise<void> = Promise.resolve();
 
-  constructor(run: Run) {
+  constructor(run: Run, log: (line: string) => void) {
     this.#run = run;
+    this.#log = log;
   }
 
-  async owe(id: string, kind: string): Promise<void> {
+  async owe(id: JobId, kind: string, on: JobTransport): Promise<void> {
     const owed = await this.#run.owe<JobFacts>(kind, {
       key: id,
       facts: { jobId: id, configHash: this.#run.configHash },
     });
     if (owed.state === "recorded") await owed.created();
-    this.#owed.set(id, owed);
+    this.#owed.set(id, { owed, on });
   }
 
-  loggedUpTo(id: string): number {
-    return this.#owed.get(id)?.facts.logged ?? 0;
+  loggedUpTo(id: JobId): number {
+    return this.#owed.get(id)?.owed.facts.logged ?? 0;
   }
 
   /** Remembered about once a second: after a crash at most the last second of lines is logged again. */
-  logged(id: string, offset: number): void {
-    const owed = this.#owed.get(id);
+  logged(id: JobId, offset: number): void {
+    const owed = this.#owed.get(id)?.owed;
     if (!owed || Date.now() - this.#notedAt < NOTE_OFFSET_EVERY_MS) return;
     this.#notedAt = Date.now();
     this.#noting = this.#noting.then(() => owed.learn({ logged: offset })).catch(() => {});
   }
 
-  async strike(): Promise<void> {
+  /** What they have said is logged, redacted; as they said it, secrets and all, it stays on no machine. */
+  async ended(signal: AbortSignal): Promise<void> {
     await this.#noting;
-    for (const owed of this.#owed.values()) await owed.strike("ended");
+    for (const [id, { owed, on }] of this.#owed) {
+      await cleanJob(on, id, signal).catch((error) => {
+        signal.throwIfAborted();
+        this.#log(`The job's output stays on ${on.where}: ${messageOf(error)}`);
+      });
+      await owed.strike("ended");
+    }
   }
 }
 

@@ -13,7 +13,7 @@ import {
   type TestSettings,
   type Verdict,
 } from "../../testing/index.ts";
-import { SlipwayError } from "../../util/errors.ts";
+import { messageOf, SlipwayError } from "../../util/errors.ts";
 import type { JsonObject } from "../../util/json.ts";
 import { OWED } from "../owed/kinds.ts";
 import type { TestsFacts } from "../owed/tests.ts";
@@ -48,6 +48,8 @@ export interface TestsRequest {
 }
 
 type Result = JsonObject & {
+  /** What the suite has left behind; not in results that an older version journaled. */
+  readonly left?: TestsFacts;
   readonly verdict: Verdict & JsonObject;
   readonly counts: TestCounts & JsonObject;
   readonly failures: readonly JsonObject[];
@@ -65,6 +67,8 @@ export async function runTests(run: Run, context: SlotContext, request: TestsReq
   const result = await run.step("Run the tests", (step) =>
     performTests(run, step, context, config, request, typeof previous === "string" ? previous : null),
   );
+  // Only now that the result is journaled: a replay before would find neither job nor report.
+  if (result.left) await tidy(run, runnerOf(context, config), result.left);
   await run.setTests(result.counts);
   await run.publish({
     failures: result.failures,
@@ -105,17 +109,15 @@ async function performTests(
   await mkdir(folder, { recursive: true });
   const failedOnly = request.failedOnly ? await earlierReports(context, previous, step.signal) : undefined;
   const id = { runUuid: run.uuid, path: step.path, attempt: step.attempt };
-  const owed = await run.owe<TestsFacts>(OWED.tests, {
-    key: String(step.attempt),
-    facts: { runner: config.runner, id, browsers: settings.browsers },
-  });
+  const facts = { runner: config.runner, id, browsers: settings.browsers, folder: join(folder, "work") };
+  const owed = await run.owe<TestsFacts>(OWED.tests, { key: String(step.attempt), facts });
   if (owed.state === "recorded") await owed.created();
   const outcome = await unlessShutdown(step.signal, (signal) =>
     runner.run(
       {
         ...id,
         settings,
-        folder: join(folder, "work"),
+        folder: facts.folder,
         artifacts: join(folder, "artifacts"),
         ...(failedOnly && { failedOnly }),
       },
@@ -133,7 +135,15 @@ async function performTests(
   await keepReports(context, folder, outcome.reports, (line) => step.log(line), step.signal);
   for (const { path, reason } of outcome.refusedArtifacts) step.log(`Left out ${path}: ${reason}.`);
   await owed.strike("ended");
-  return resultOf(outcome);
+  return { ...resultOf(outcome), left: facts };
+}
+
+/** Takes milliseconds, so a cancel does not stop it; what cannot be removed is no reason to fail. */
+async function tidy(run: Run, runner: TestRunner, { id, browsers, folder }: TestsFacts): Promise<void> {
+  if (folder === undefined) return;
+  await runner.tidy(id, browsers, folder).catch((error) => {
+    run.log(`What the suite wrote could not be removed from ${folder}: ${messageOf(error)}`);
+  });
 }
 
 function isRefusal(outcome: TestRun | TestRefusal): outcome is TestRefusal {

@@ -1,4 +1,6 @@
+import { rm } from "node:fs/promises";
 import {
+  cleanJob,
   isJobGone,
   type JobId,
   JobLostError,
@@ -31,6 +33,8 @@ export interface LocalRunnerOptions {
   /** What a suite sees of the bot's environment: `hostEnvironment(process.env)`. */
   readonly environment: HostEnvironment;
   readonly clock: Clock;
+  /** Hides secrets in what the suite says, before anything is cut short or kept; nothing is hidden without it. */
+  readonly redact?: (text: string) => string;
   /** How long Playwright may take to end by itself after its time is over; default 20 s. */
   readonly graceMs?: number;
 }
@@ -43,10 +47,17 @@ export function localRunner(options: LocalRunnerOptions): TestRunner {
   const { transport } = options;
   return {
     name: "local",
-    prepare: (settings, signal) => prepareLocal(settings, options.environment, signal),
+    prepare: async (settings, signal) => {
+      const hide = options.redact ?? ((text) => text);
+      return await prepareLocal(settings, options.environment, hide, signal);
+    },
     run: (request, watch = {}) => run(options, request, watch),
     stop: async (id, browsers, signal) => {
       await Promise.all(browsers.map((browser) => stopJob(transport, jobOf(id, browser), signal)));
+    },
+    tidy: async (id, browsers, folder, signal) => {
+      await Promise.all(browsers.map((browser) => cleanJob(transport, jobOf(id, browser), signal)));
+      await rm(folder, { recursive: true, force: true });
     },
     isGone: async (id, browsers, signal) => {
       const gone = browsers.map((browser) => isJobGone(transport, jobOf(id, browser), signal));
@@ -132,9 +143,10 @@ async function runBrowser(run: BrowserRun): Promise<TestReport> {
   // Only a job that nobody ever began may lose its files: a joined one is writing them.
   if ((await jobState(transport, id, signal)).state === "absent") await freshFolder(folder, clock.now());
 
+  const hide = hider(options.redact);
   const follower = new ProgressFollower(browser);
   const ended = new AbortController();
-  const progress = followProgress(folder, follower, watch, ended.signal);
+  const progress = followProgress(folder, follower, watch, hide, ended.signal);
   // Awaited below in any case; until then its fault must not count as unhandled.
   progress.catch(() => {});
   let ending: Ending;
@@ -147,10 +159,11 @@ async function runBrowser(run: BrowserRun): Promise<TestReport> {
     if (signal?.aborted) await stopJob(transport, id);
   }
   signal?.throwIfAborted();
+  const report = await readIfThere(folder.report);
   return conclude({
     browser,
     ending,
-    report: await readIfThere(folder.report),
+    report: report === undefined ? undefined : hide(report),
     progress: follower,
     begunAt: (await begunAt(folder)) ?? clock.now(),
     timeoutMs: request.settings.timeoutMs,
@@ -176,17 +189,26 @@ async function followJob(run: BrowserRun, id: JobId, folder: BrowserFolder): Pro
   }
 }
 
+/** Colours as JSON writes them: they may stand in the middle of a secret that a comparison shows. */
+const COLOUR_IN_JSON = /(?<!\\)((?:\\\\)*)\\u001b\[[0-9;]*m/gi;
+
+/** Hides secrets in JSON text. */
+function hider(redact: LocalRunnerOptions["redact"]): (json: string) => string {
+  return redact === undefined ? (json) => json : (json) => redact(json.replace(COLOUR_IN_JSON, "$1"));
+}
+
 /** Reads the progress file until the run has ended, and once more then. */
 async function followProgress(
   folder: BrowserFolder,
   follower: ProgressFollower,
   watch: TestWatch,
+  hide: (text: string) => string,
   ended: AbortSignal,
 ): Promise<void> {
   const reader = new LineReader(folder.progress);
   let told = "";
   for (let last = false; ; last = ended.aborted) {
-    for (const line of await reader.read()) follower.line(line);
+    for (const line of await reader.read()) follower.line(hide(line));
     const { progress } = follower;
     const text = JSON.stringify(progress);
     if (text !== told && follower.begun) {

@@ -16,15 +16,17 @@ const LIST_TIMEOUT_MS = 120_000;
 export async function prepareLocal(
   settings: TestSettings,
   host: HostEnvironment,
+  hide: (text: string) => string,
   signal?: AbortSignal,
 ): Promise<Prepared | TestRefusal> {
   const found = findPlaywright(settings.directory);
   if (!found.ok) return found;
   const folder = await mkdtemp(join(tmpdir(), "slipway-list-"));
   try {
-    const output = await list(found, settings, host, join(folder, "list.json"), signal);
+    const output = hide(await list(found, settings, host, join(folder, "list.json"), signal));
     signal?.throwIfAborted();
-    return judge(settings, await readIfThere(join(folder, "list.json")), output);
+    const listed = await readIfThere(join(folder, "list.json"));
+    return judge(settings, listed === undefined ? undefined : hide(listed), output);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

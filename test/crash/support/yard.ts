@@ -26,6 +26,8 @@ export interface YardOptions {
   readonly config?: (config: JsonObject) => JsonObject;
   /** Changes the cloud, which takes as short as it can, before it starts. */
   readonly cloud?: (config: CloudConfigInput) => CloudConfigInput;
+  /** More variables for the bots' environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** How long the service update's longest job takes. */
   readonly longJobSeconds?: number;
 }
@@ -42,6 +44,7 @@ export async function openYard(options: YardOptions = {}): Promise<Yard> {
     dir: join(folder, "sandbox"),
     bot: false,
     port: 0,
+    env: options.env ?? {},
     cloud: (config) => options.cloud?.(quick(config)) ?? quick(config),
     config: (config) => {
       const small: JsonObject = {
