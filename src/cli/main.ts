@@ -13,6 +13,8 @@ interface Subcommand {
   load(): Promise<Run>;
   /** Needs packages that a production install leaves out. */
   readonly development?: boolean;
+  /** It has work that goes on although nobody reads what it says. */
+  readonly outlivesItsReader?: boolean;
 }
 
 const SUBCOMMANDS: readonly Subcommand[] = [
@@ -21,6 +23,7 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     usage: "start",
     does: "run the bot (also: npm start)",
     load: async () => (await import("../bot/main.ts")).main,
+    outlivesItsReader: true,
   },
   {
     name: "check",
@@ -78,14 +81,14 @@ const HELP_WORDS = new Set(["help", "--help", "-h"]);
 
 /** The command line's entry. The exit code is 2 when the words make no sense or a setting is missing. */
 export async function main(args: readonly string[]): Promise<void> {
-  endWithTheReader();
   const [word, ...rest] = args;
+  const subcommand = SUBCOMMANDS.find((one) => one.name === word);
+  if (!subcommand?.outlivesItsReader) endWithTheReader();
   if (word === undefined || HELP_WORDS.has(word)) {
     console.log(usage());
     if (word === undefined) process.exitCode = 2;
     return;
   }
-  const subcommand = SUBCOMMANDS.find((one) => one.name === word);
   if (!subcommand) {
     console.error(unknownWord(word));
     process.exitCode = 2;
