@@ -128,9 +128,9 @@ function mismatch(at: string, pin: PinnedKey, seen: Buffer): RemoteError {
     `${at} shows the wrong SSH host key: ${found} instead of ${pin.fingerprint}. The bot did not log in and sent it nothing.`,
     {
       remedy:
-        "When it happens each time: the image does not take its host key from user data (cloud-init, ssh_keys), " +
-        "ssh.hostKey is another machine's, or ssh.address leads to one. When it happens once: find out who " +
-        "answered at this address before you try again.",
+        "If every launch ends like this: the image does not take its host key from user data (cloud-init's " +
+        "ssh_keys), or ssh.hostKey or ssh.address belong to another machine. If only this one did: find out who " +
+        "answers at this address before you try again.",
       fields: { at, expected: pin.fingerprint, seen: found },
     },
   );

@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JsonObject } from "../../src/util/json.ts";
-import { instanceOn, machines, slotOf, threadOf } from "./support/scene.ts";
+import { instanceOn, machines, messageOf, slotOf, threadOf } from "./support/scene.ts";
 import type { Patch, Stand } from "./support/stand.ts";
 import { StandPool } from "./support/stand-pool.ts";
 
@@ -104,8 +104,10 @@ describe.concurrent("a connection that fails in the middle of a step", () => {
       const id = await untilLongJob(stand, PATIENT);
       await change(stand, PATIENT, "freeze");
       await untilLogged(stand, id, /stopped answering on an open SSH connection.*Connecting again/);
+      await untilTold(stand, id, /Long job \(SSH connection lost at .*, connecting again until .* UTC\)/);
       await change(stand, PATIENT, "thaw");
       await untilFurther(stand, id);
+      await untilTold(stand, id, /Long job \(SSH connection lost at .*, connected again\)/);
       await expectJoined(stand, id);
     });
   }, 180_000);
@@ -143,7 +145,7 @@ describe.concurrent("a machine that does not let the bot in", () => {
     {
       code: "ssh_host_key_mismatch",
       message: /wrong SSH host key: SHA256:\S+ instead of SHA256:\S+\. .* sent it nothing\. It was tried for/,
-      remedy: /user data.*ssh\.hostKey.*find out who answered/s,
+      remedy: /user data.*ssh\.hostKey.*find out who answers/s,
     },
   );
   named(
@@ -268,6 +270,12 @@ async function change(stand: Stand, slot: string, what: string): Promise<void> {
 async function untilLogged(stand: Stand, id: number, line: RegExp): Promise<void> {
   const logged = () => stand.trial.journal.log(id).some((one) => line.test(one.line));
   await stand.trial.until(`logged ${line}`, logged, 60_000);
+}
+
+/** Whoever looks at the run's message reads it there. */
+async function untilTold(stand: Stand, id: number, text: RegExp): Promise<void> {
+  const told = async () => text.test((await messageOf(stand, id))?.text ?? "");
+  await stand.trial.until(`told ${text}`, told, 60_000);
 }
 
 function textOf(stand: Stand, id: number): string {

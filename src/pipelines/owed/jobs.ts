@@ -55,8 +55,11 @@ async function stopOverSsh(
   const { address, hostKey } = instance.facts as InstanceFacts;
   const slot = config.slots[slotName];
   if (!slot || address === null) throw new Error(`${slotName} cannot be reached to stop job ${facts.jobId}.`);
-  const { user, port, privateKey } = slot.ssh;
-  const host = createHost(async () => ({ host: address, port, user, privateKey, hostKey }), { signal });
+  const { user, port, privateKey, reconnectWithin } = slot.ssh;
+  const host = createHost(async () => ({ host: address, port, user, privateKey, hostKey }), {
+    signal,
+    reconnectWithinMs: reconnectWithin,
+  });
   try {
     await clearAway(host, facts, signal);
   } finally {

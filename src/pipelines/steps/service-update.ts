@@ -16,6 +16,7 @@ import type { JobFacts } from "../owed/jobs.ts";
 import { OWED } from "../owed/kinds.ts";
 import type { SlotContext } from "../services.ts";
 import type { Host } from "./instance.ts";
+import { tellOutages } from "./outage.ts";
 
 /** What service steps and tests are told about the run: `SLIPWAY_*` variables, and fields for arguments. */
 export interface Subject {
@@ -98,6 +99,7 @@ async function perform(
   const local = localExec(context.services.jobsFolder);
   const jobs = new Jobs(run, (line) => journaled.log(line));
   const fields = fieldValues(context, host, subject);
+  const unwatch = tellOutages(journaled, remote);
   try {
     const { attempts } = await runServiceStep(
       { ...step, env: fillAll(step.env, fields) },
@@ -130,6 +132,8 @@ async function perform(
     // Every try has ended by itself; after an abort or a lost connection a job may still run and stays owed.
     if (error instanceof StepFailed && !journaled.signal.aborted) await jobs.ended(journaled.signal);
     throw error;
+  } finally {
+    unwatch();
   }
 }
 

@@ -102,13 +102,17 @@ export async function toldTo(stand: Stand, user: PersonName): Promise<string[]> 
     .map((said) => said.text ?? "");
 }
 
+/** The run's message in the channel, as it is now. */
+export async function messageOf(stand: Stand, id: number): Promise<TranscriptMessage | undefined> {
+  const own = new RegExp(`· run #${id} by `);
+  return (await messages(stand.yard.json)).find(({ text }) => own.test(text));
+}
+
 /** The run's message and the replies in its thread, as one text, once the thread tells of the run's end. */
 export async function threadOf(stand: Stand, id: number): Promise<string> {
   const until = Date.now() + PATIENCE_MS;
   for (;;) {
-    const found = (await messages(stand.yard.json)).find(({ text }) =>
-      new RegExp(`· run #${id} by `).test(text),
-    );
+    const found = await messageOf(stand, id);
     const text = found ? [found, ...found.thread].map((one: TranscriptMessage) => one.text).join("\n") : "";
     if (new RegExp(`Run #${id} (succeeded|failed|cancelled)`).test(text)) return text;
     if (Date.now() > until) throw new Error(`The thread of run ${id} does not tell of its end:\n${text}`);
