@@ -54,6 +54,7 @@ function addresses({ json, directory }: PageOptions): object {
     bot: json.bot,
     slack: json.slack.api,
     people: Object.keys(json.slack.users),
+    users: json.slack.users,
     github: json.github.api,
     repository: json.github.repository,
     pullRequest: json.github.pullRequest,

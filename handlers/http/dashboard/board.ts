@@ -41,6 +41,7 @@ ${await whatGoesOn(parts, lease)}
 ${
   lease.mode !== "free" &&
   html`<dl>
+${lease.mode === "dirty" && fact("Held by", lease.holder && nameOf(lease.holder))}
 ${lease.mode !== "dirty" && fact("Reason", lease.reason ?? "none given")}
 ${fact("Since", since === null ? null : moment(since, now))}
 ${fact("Until", left)}

@@ -39,7 +39,7 @@ function whatHappened({ id, state, reason, outcome, endedAt }: RunView): Markup 
   const fault = outcome?.fault ?? null;
   const failed = fault !== null && state !== "cancelled";
   const cleaning = outcome !== null && endedAt === null;
-  return html`${failed && html`<p class="box error">${fault.message} <code>${fault.code}</code>${fault.remedy !== undefined && html`<br>${fault.remedy}`}</p>`}
+  return html`${failed && html`<p class="box error">${reason ?? fault.message} <code>${fault.code}</code>${fault.remedy !== undefined && html`<br>${fault.remedy}`}</p>`}
 ${state === "cancelled" && html`<p class="box">${reason ?? fault?.message}</p>`}
 ${cleaning && html`<p class="box">Its work is over; what it created is being cleaned up.</p>`}
 ${state === "queued" && html`<p class="box">It waits for its slot and starts by itself. <code>/stg cancel ${id}</code> gives the place up.</p>`}`;
