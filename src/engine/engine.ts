@@ -10,7 +10,7 @@ import { Janitor } from "./janitor.ts";
 import { grantWaiting } from "./leasing.ts";
 import type { EngineParts } from "./parts.ts";
 import type { Pipeline } from "./pipeline.ts";
-import { enqueueRun, positionOf, takenRefusal, Withdrawn, withdraw } from "./submission.ts";
+import { enqueueRun, mayWait, positionOf, Withdrawn, withdraw } from "./submission.ts";
 import type { Change, EngineApi, Person, Refusal, SubmitRequest, Submitted } from "./types.ts";
 import { Views } from "./views.ts";
 
@@ -96,8 +96,7 @@ export class Engine implements EngineApi {
         const runId = await enqueueRun(trx, this.#parts, request, pipeline.version);
         const begin = await this.#grant(trx);
         const run = await findRun(trx, runId);
-        if (request.noWait && run?.state === "queued")
-          throw new Withdrawn(await takenRefusal(trx, request.candidates));
+        if (run?.state === "queued") await mayWait(trx, request);
         return { runId, repeated: false, begin };
       });
       begin();

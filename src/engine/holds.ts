@@ -21,7 +21,7 @@ export async function lockResource(
   options: { until: number | null; reason: string | null; force: boolean; now: number },
 ): Promise<HoldChange | Refusal> {
   const lease = await findLease(trx, resource);
-  const busy = refuseBusy(lease) ?? refuseDirty(lease);
+  const busy = refuseUnsettled(lease);
   if (busy) return busy;
   if (!isOwn(lease, by) && !options.force) return refuseForeign(lease);
   const previousHolder = lease.holder?.id === by.id ? null : lease.holder;
@@ -46,7 +46,7 @@ export async function unlockResource(
 ): Promise<(HoldChange & { freed: boolean }) | Refusal> {
   const lease = await findLease(trx, resource);
   if (lease.mode === "free") return refuse("not_locked", `${resource} is free already.`, { resource });
-  const busy = refuseBusy(lease) ?? refuseDirty(lease);
+  const busy = refuseUnsettled(lease);
   if (busy) return busy;
   if (!isOwn(lease, by) && !options.force) return refuseForeign(lease);
   const previousHolder = lease.holder?.id === by.id ? null : lease.holder;
@@ -76,7 +76,7 @@ export async function extendHold(
       { resource, run: lease.runId },
     );
   }
-  const busy = refuseBusy(lease) ?? refuseDirty(lease);
+  const busy = refuseUnsettled(lease);
   if (busy) return busy;
   if (lease.mode === "free")
     return refuse("nothing_there", `Nothing is held on ${resource}, so there is nothing to extend.`, {
@@ -128,6 +128,11 @@ export async function cleanResource(
 
 function isOwn(lease: Lease, by: Person): boolean {
   return lease.mode === "free" || lease.holder === null || lease.holder.id === by.id;
+}
+
+/** Why nothing can be done now with what stands on a resource: a run is at work there, or its cleanup is not confirmed. */
+export function refuseUnsettled(lease: Lease): Refusal | null {
+  return refuseBusy(lease) ?? refuseDirty(lease);
 }
 
 function refuseBusy(lease: Lease): Refusal | null {

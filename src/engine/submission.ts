@@ -3,7 +3,7 @@ import { findLease } from "../../db/leases.ts";
 import { enqueue, listQueue, removeFromQueue } from "../../db/queue.ts";
 import { changeRun, insertRun, type StoredRun } from "../../db/runs.ts";
 import type { JsonObject } from "../util/json.ts";
-import { refuse } from "./holds.ts";
+import { refuse, refuseUnsettled } from "./holds.ts";
 import type { EngineParts } from "./parts.ts";
 import type { Person, Refusal, SubmitRequest } from "./types.ts";
 
@@ -74,8 +74,22 @@ export async function withdraw(
   });
 }
 
+/**
+ * Who asked to work on what stands somewhere was allowed to by who held it then: in a queue it would outlive that,
+ * and in the end meet somebody else's environment.
+ *
+ * @throws Withdrawn when the request may not wait.
+ */
+export async function mayWait(trx: Queryable, request: SubmitRequest): Promise<void> {
+  const { candidates, adopt, noWait } = request;
+  const [only] = candidates;
+  const unsettled = adopt && only !== undefined ? refuseUnsettled(await findLease(trx, only)) : null;
+  if (unsettled) throw new Withdrawn(unsettled);
+  if (noWait || adopt) throw new Withdrawn(await takenRefusal(trx, candidates));
+}
+
 /** Why one who may not wait gets nothing. */
-export async function takenRefusal(trx: Queryable, candidates: readonly string[]): Promise<Refusal> {
+async function takenRefusal(trx: Queryable, candidates: readonly string[]): Promise<Refusal> {
   const leases = await Promise.all(candidates.map((resource) => findLease(trx, resource)));
   const [first] = leases;
   const one = leases.length === 1 && first;

@@ -151,7 +151,10 @@ export interface SubmitRequest {
   readonly pr?: number | null;
   readonly sha?: string | null;
   readonly retryOf?: number | null;
-  /** Take a held (locked or kept) resource: true when its holder or somebody entitled asks. */
+  /**
+   * Take a held (locked or kept) resource: true when its holder or somebody entitled asks. Never queued: who is
+   * entitled now may not be when the turn comes.
+   */
   readonly adopt?: boolean;
   /** Refuse with `slot_taken` instead of queueing. */
   readonly noWait?: boolean;

@@ -159,6 +159,26 @@ describe("a lock", () => {
 });
 
 describe("a kept environment", () => {
+  it("is not ended later by whoever was entitled to end the one before it", async () => {
+    const engine = (await open()).engine;
+    const asked = { input: {}, via: "test", configHash: CONFIG_HASH, candidates: ["stg1"] };
+    const working = await opened?.submit("play", "stg1");
+    const next = await opened?.submit("keep", "stg1", {}, bob);
+    // Both at once, by who held the slot when they were typed: the second may not wait behind another's launch.
+    const late = await engine.submit({ ...asked, kind: "relaunch", requestedBy: ann, adopt: true });
+    expect(late).toMatchObject({ refused: true, reasonCode: "slot_busy" });
+    hold.open();
+    await opened?.ended(working?.id ?? 0);
+    await opened?.ended(next?.id ?? 0);
+    expect(await lease()).toMatchObject({ mode: "kept", holder: bob });
+    expect([...things.exist]).toEqual([`i-${next?.id}`]);
+    expect(await engine.queue("stg1")).toEqual([]);
+    // The control: entitled now, it begins at once.
+    const now = await engine.submit({ ...asked, kind: "relaunch", requestedBy: ann, adopt: true });
+    expect(now).toMatchObject({ refused: false, position: null });
+    if (!now.refused) await opened?.ended(now.run.id);
+  });
+
   it("is given up by unlock, cleaned by the janitor and free", async () => {
     const engine = await open();
     await engine.ended((await engine.submit("keep", "stg1")).id);
