@@ -3,10 +3,10 @@ import { findLease } from "../../db/leases.ts";
 import type { StoredObligation } from "../../db/obligations.ts";
 import { changeRun, findRun, type Outcome, type StoredRun } from "../../db/runs.ts";
 import { listSteps, saveStep } from "../../db/steps.ts";
-import { after } from "../util/clock.ts";
 import { codeOf, SlipwayError } from "../util/errors.ts";
 import { formatDuration } from "../util/format.ts";
-import { cleanupPath, dischargeDue } from "./discharger.ts";
+import { cleanUpInTime } from "./cleanup.ts";
+import { cleanupPath } from "./discharger.ts";
 import {
   alongsideOf,
   asJson,
@@ -26,8 +26,6 @@ import { Run } from "./run.ts";
 
 /** How long a run's own cleanup is tried before the slot turns dirty and the run ends failed, in ms. */
 export const CLEANUP_LIMIT_MS = 10 * 60_000;
-/** What of that is left at least after a restart: while no process lived nothing was tried. */
-const LEFT_AFTER_RESTART_MS = 2 * 60_000;
 
 interface Active {
   readonly cancel: AbortController;
@@ -164,22 +162,8 @@ export class Executor {
 
   async #cleanUp(runId: number, fence: Fence, tenancy: string): Promise<void> {
     const { guard, clock } = this.#parts;
-    const run = await findRun(guard.db, runId);
-    const whole = this.#parts.cleanupLimitMs;
-    const left = (run?.settlingSince ?? clock.now()) + whole - clock.now();
-    const limit = new AbortController();
-    // Bounded on both sides, because the clock may have been set back, or have gone on without a process.
-    const least = Math.min(whole, LEFT_AFTER_RESTART_MS);
-    const stopTimer = after(Math.min(whole, Math.max(least, left)), () => limit.abort());
-    try {
-      await dischargeDue(this.#parts, {
-        tenancy,
-        fence,
-        signal: AbortSignal.any([limit.signal, this.#shutdown.signal]),
-      });
-    } finally {
-      stopTimer();
-    }
+    const since = (await findRun(guard.db, runId))?.settlingSince ?? clock.now();
+    await cleanUpInTime(this.#parts, { tenancy, fence, signal: this.#shutdown.signal, since });
     if (this.#shutdown.signal.aborted) throw this.#shutdown.signal.reason;
   }
 
