@@ -78,7 +78,7 @@ export function countsText({ passed, failed, flaky, skipped, notRun }: TestCount
  * without room is followed by another one, or by the run's own failure.
  */
 const TOLD_ELSEWHERE = new Set(["stopped_beside_failure", "cancelled", "no_room_here"]);
-const VERDICT = "All tests passed";
+const VERDICT = "Judge the results";
 
 /** The replies that the run's thread should have by now, in their order. Pure. */
 export function threadReplies(story: Story): Reply[] {

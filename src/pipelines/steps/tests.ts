@@ -76,7 +76,7 @@ export async function runTests(run: Run, context: SlotContext, request: TestsReq
     testSummary: result.verdict.summary,
   });
   await run.describe({ testReports: reportFolder(context, run.uuid) });
-  await run.step("All tests passed", async () => {
+  await run.step("Judge the results", async () => {
     if (result.verdict.ok) return;
     throw new SlipwayError(result.verdict.code, `${result.verdict.summary}${namesOf(result.failures)}`, {
       remedy: `See the failures in the thread, mend them, and run again: /stg retry ${run.id}`,
