@@ -1,4 +1,5 @@
 import { fillAll, type ServiceStep, type ServiceStepOrGroup } from "../../config/index.ts";
+import { leavesRunAlone } from "../../engine/errors.ts";
 import type { Owed } from "../../engine/owed.ts";
 import type { Background, Run } from "../../engine/run.ts";
 import type { Step } from "../../engine/step.ts";
@@ -82,7 +83,9 @@ async function one(
   try {
     await run.step(step.name, (journaled) => perform(run, journaled, context, host, remote, subject, step));
   } catch (error) {
-    if (!step.continueOnError || run.signal.aborted) throw error;
+    if (!step.continueOnError || leavesRunAlone(error)) throw error;
+    // A replay meets the failure again, from the journal: what stops the run now is its cancel, not that.
+    run.signal.throwIfAborted();
     run.log(`“${step.name}” failed; the update goes on, as configured.`);
   }
 }
