@@ -101,13 +101,6 @@ describe("a machine that AWS does not let go", () => {
     await stand.trial.kill();
     await stand.trial.start();
     expect((await slotOf(stand, "stg4")).state).toBe("dirty");
-    const since = Date.now();
-    await eventually(
-      "tried again",
-      () => stand.calls(since, "ec2:TerminateInstances"),
-      (calls) => calls.length > 0,
-      60_000,
-    );
     await stand.control("faults", []);
     await untilSlot(stand, "stg4", "free", 60_000);
     await untilPosted(CLEAN("stg4"));
