@@ -99,11 +99,18 @@ async function slots({ services }: HttpOptions, { response }: Visit): Promise<vo
   sendJson(response, 200, { slots: forms });
 }
 
-const limitParameter = z.coerce.number().int().min(1).max(500).default(50);
+/** Who asks for more than this gets this many. */
+const MOST_RUNS = 500;
+const limitParameter = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .default(50)
+  .transform((limit) => Math.min(limit, MOST_RUNS));
 
 async function runs({ services: { engine } }: HttpOptions, { response, url }: Visit): Promise<void> {
   const limit = limitParameter.safeParse(url.searchParams.get("limit") ?? undefined);
-  if (!limit.success) return sendError(response, 400, "bad_limit", "limit is a whole number from 1 to 500.");
+  if (!limit.success) return sendError(response, 400, "bad_limit", "limit is a whole number from 1 on.");
   const found = await engine.runs({ limit: limit.data });
   sendJson(response, 200, { runs: await Promise.all(found.map((one) => runForm(engine, one))) });
 }
