@@ -76,7 +76,9 @@ export async function ask(stand: Stand, text: string, user: PersonName = "develo
   await slash(json, user, text);
   const until = Date.now() + PATIENCE_MS;
   while (Date.now() < until) {
-    for (const { action, parameters } of (await calls(json, "slack")).slice(known)) {
+    for (const { action, parameters, status, error } of (await calls(json, "slack")).slice(known)) {
+      // What Slack refuses (its limit is met) is said again, and is not to be taken for the next command's answer.
+      if (status !== 200 || error !== undefined) continue;
       const said = told.parse(parameters);
       if (action === "response_url" && said.user === json.slack.users[user]) return textOf(said.body ?? "");
       const isRunMessage = said.thread_ts !== undefined || /· run #\d+ by /.test(said.text ?? "");
