@@ -313,6 +313,14 @@ describe("a body that its sender never sends, rightly signed or not", () => {
     expect(await runs(json)).toEqual([]);
     const log = lines().join("\n");
     expect(log).not.toContain(SECRET);
+    const { WEBHOOK_SECRET = "", SLACK_SIGNING_SECRET = "", SLACK_BOT_TOKEN = "" } = sandbox.environment;
+    const database = ["", "-wal"].map((end) =>
+      readFileSync(join(folder, "box", `slipway.db${end}`), "latin1"),
+    );
+    for (const own of [WEBHOOK_SECRET, SLACK_SIGNING_SECRET, SLACK_BOT_TOKEN, terminalToken(MASTER_SECRET)]) {
+      expect(own.length).toBeGreaterThan(10);
+      expect([log, ...database].filter((text) => text.includes(own))).toEqual([]);
+    }
     expect(log.match(/"msg":"ready"/g)).toHaveLength(1);
     // The control: what is well-formed does start something, and would have been seen.
     const body = command();
