@@ -20,7 +20,8 @@ export const show = defineCommand({
     const now = services.clock.now();
     const steps = await services.engine.steps(run.id);
     const open = await services.engine.obligations({ runId: run.id, open: true });
-    const fault = run.outcome?.fault ?? null;
+    // Who cancelled it stands in its first line; that is no failure.
+    const fault = run.outcome?.state === "failed" ? run.outcome.fault : null;
     return answer(
       lines(
         runLine(services, run),

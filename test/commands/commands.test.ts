@@ -357,6 +357,8 @@ describe("runs", () => {
     expect(await bot.hear("leave stg1", asOther)).toMatch(/Dora no longer waits for stg1/);
     expect(await bot.hear("cancel 1")).toMatch(/Dev has cancelled run #1 .* it stops and cleans up/);
     await bot.parts.ended(1);
+    expect(await bot.hear("show 1")).toMatch(/Cancelled by Dev/);
+    expect(await bot.hear("show 1")).not.toMatch(/^Failed/m);
     expect(await bot.say("cancel 1")).toMatchObject({ reasonCode: "run_ended" });
     expect(await bot.say("cancel 99")).toMatchObject({ reasonCode: "unknown_run" });
   });
