@@ -139,7 +139,9 @@ async function note(
     target: targetOf(argsOf(parsed)),
     outcome: outcome === null ? "failed" : refusal ? "refused" : "done",
     reasonCode: refusal?.reasonCode ?? null,
-    detail: redact.text(`${written.slice(0, 300)} → ${outcome ? firstLine(outcome) : "internal error"}`),
+    detail: redact.text(
+      `${redact.text(written).slice(0, 300)} → ${outcome ? firstLine(outcome) : "internal error"}`,
+    ),
   };
   try {
     await audit(entry);
