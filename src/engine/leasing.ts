@@ -16,7 +16,7 @@ import { changeRun } from "../../db/runs.ts";
  *
  *   free ──grant──▶ run ──release──▶ free | locked | kept | dirty
  *   kept ──time ends / unlocked──▶ dirty ──cleanup confirmed──▶ free
- *   kept, locked ──grant to their holder──▶ run ──release──▶ as it was, unless the run changed it
+ *   kept, locked ──grant to their holder, by name──▶ run ──release──▶ as it was, unless the run changed it
  *
  * Every arrow raises the fence, so whoever held the resource before can write about it no more.
  */
@@ -48,11 +48,18 @@ export async function grantWaiting(trx: Queryable, now: number, newTenancy: () =
   return grants;
 }
 
-/** Pure: whether a resource may be given to one who waits. */
-export function isGrantable(lease: Lease, waiting: Pick<Waiting, "adopt" | "requestedBy">): boolean {
+/**
+ * Pure: whether a resource may be given to one who waits. What they hold themselves only when they named it:
+ * whoever takes any that is free does not mean the one that they keep.
+ */
+export function isGrantable(
+  lease: Lease,
+  waiting: Pick<Waiting, "adopt" | "requestedBy" | "candidates">,
+): boolean {
   if (lease.mode === "free") return true;
   if (lease.mode !== "kept" && lease.mode !== "locked") return false;
-  return waiting.adopt || lease.holder?.id === waiting.requestedBy.id;
+  if (waiting.adopt) return true;
+  return waiting.candidates.length === 1 && lease.holder?.id === waiting.requestedBy.id;
 }
 
 async function grant(

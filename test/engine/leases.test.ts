@@ -122,6 +122,25 @@ describe("the queue", () => {
   });
 });
 
+describe("what somebody holds", () => {
+  it("is not among the free ones that they take; named, it is", async () => {
+    const engine = await open();
+    await engine.engine.lock("a", ann, { until: null, reason: null });
+    const kept = await engine.submit("keep", "b");
+    await engine.ended(kept.id);
+    const any = await engine.submit("play", ["a", "b", "c"]);
+    expect(any).toMatchObject({ state: "running", target: "c" });
+    const waits = await engine.submit("play", ["a", "b", "c"]);
+    expect(waits.state).toBe("queued");
+    const named = await engine.submit("play", "a");
+    expect(named).toMatchObject({ state: "running", target: "a" });
+    hold.open();
+    for (const { id } of [any, waits, named]) await engine.ended(id);
+    expect((await engine.engine.run(waits.id))?.target).toBe("c");
+    expect(await lease("b")).toMatchObject({ mode: "kept", holder: ann });
+  });
+});
+
 describe("a lock", () => {
   it("is given back after its holder's run, keeps others out, and ends by its time", async () => {
     const clock = new SetClock();
