@@ -11,6 +11,8 @@ export interface Post {
   readonly externalId: string | null;
   readonly sentHash: string | null;
   readonly sentRevision: number;
+  /** Attempts whose outcome is unknown: it may have been sent without our hearing of it. */
+  readonly attempts: number;
 }
 
 export async function listPosts(db: Queryable, surface: string, runId: number): Promise<Post[]> {
@@ -28,6 +30,7 @@ export async function listPosts(db: Queryable, surface: string, runId: number): 
     externalId: row.external_id,
     sentHash: row.sent_hash,
     sentRevision: row.sent_revision,
+    attempts: row.attempts,
   }));
 }
 
@@ -37,6 +40,7 @@ export async function savePost(db: Queryable, post: Post, sentAt: number): Promi
     external_id: post.externalId,
     sent_hash: post.sentHash,
     sent_revision: post.sentRevision,
+    attempts: post.attempts,
     sent_at: sentAt,
   };
   await db
@@ -46,25 +50,85 @@ export async function savePost(db: Queryable, post: Post, sentAt: number): Promi
     .execute();
 }
 
+/** A run of which a surface does not yet show everything. */
+export interface Unshown {
+  readonly runId: number;
+  /** The surface's own id of the run's message; null before it is sent. */
+  readonly messageId: string | null;
+  readonly endedAt: number | null;
+  /** When this part of it was last sent; 0: never. */
+  readonly sentAt: number;
+}
+
 /**
- * Runs of which a surface does not yet show the newest state, oldest first. The state is compared by the run's
- * revision, so nothing need be enqueued with each change, and a crash between change and message loses neither.
+ * Runs of which a surface's `message` or `thread` is not yet of the newest state, oldest first. The state is compared
+ * by the run's revision, so nothing need be enqueued with each change, and a crash between change and message loses
+ * neither.
  */
-export async function listUnshown(db: Queryable, surface: string, since: number): Promise<number[]> {
-  const rows = await db
-    .selectFrom("runs")
-    .leftJoin("posts", (join) =>
-      join
-        .onRef("posts.run_id", "=", "runs.id")
-        .on("posts.surface", "=", surface)
-        .on("posts.key", "=", "message"),
-    )
-    .select("runs.id")
-    .where((eb) => eb.or([eb("runs.ended_at", "is", null), eb("runs.ended_at", ">", since)]))
+export async function listUnshown(
+  db: Queryable,
+  surface: string,
+  key: "message" | "thread",
+  since: number,
+): Promise<Unshown[]> {
+  const rows = await openOrRecent(db, surface, key, since)
     .where((eb) =>
-      eb.or([eb("posts.sent_revision", "is", null), eb("posts.sent_revision", "<", eb.ref("runs.revision"))]),
+      eb.or([eb("shown.sent_revision", "is", null), eb("shown.sent_revision", "<", eb.ref("runs.revision"))]),
     )
-    .orderBy("runs.id")
     .execute();
-  return rows.map((row) => row.id);
+  return rows.map(unshownOf);
+}
+
+/** Runs with a message whose times go stale: they are active, or have left something standing. */
+export async function listStale(
+  db: Queryable,
+  surface: string,
+  { since, before }: { since: number; before: number },
+): Promise<Unshown[]> {
+  const rows = await openOrRecent(db, surface, "message", since)
+    .where("shown.external_id", "is not", null)
+    .where("shown.sent_at", "<", before)
+    .where((eb) =>
+      eb.or([
+        eb("runs.ended_at", "is", null),
+        eb.exists(
+          eb
+            .selectFrom("obligations")
+            .select("obligations.id")
+            .whereRef("obligations.run_id", "=", "runs.id")
+            .where("obligations.state", "<>", "gone"),
+        ),
+      ]),
+    )
+    .execute();
+  return rows.map(unshownOf);
+}
+
+function openOrRecent(db: Queryable, surface: string, key: string, since: number) {
+  return db
+    .selectFrom("runs")
+    .leftJoin("posts as message", (join) =>
+      join
+        .onRef("message.run_id", "=", "runs.id")
+        .on("message.surface", "=", surface)
+        .on("message.key", "=", "message"),
+    )
+    .leftJoin("posts as shown", (join) =>
+      join
+        .onRef("shown.run_id", "=", "runs.id")
+        .on("shown.surface", "=", surface)
+        .on("shown.key", "=", key),
+    )
+    .select(["runs.id", "runs.ended_at", "message.external_id", "shown.sent_at"])
+    .where((eb) => eb.or([eb("runs.ended_at", "is", null), eb("runs.ended_at", ">", since)]))
+    .orderBy("runs.id");
+}
+
+function unshownOf(row: {
+  id: number;
+  ended_at: number | null;
+  external_id: string | null;
+  sent_at: number | null;
+}): Unshown {
+  return { runId: row.id, messageId: row.external_id, endedAt: row.ended_at, sentAt: row.sent_at ?? 0 };
 }

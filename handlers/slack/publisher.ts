@@ -3,18 +3,23 @@ import type { webApi } from "@slack/bolt";
 import type { Logger } from "pino";
 import type { CommandServices } from "../../commands/services.ts";
 import type { Database } from "../../db/connection.ts";
-import { listPosts, listUnshown, type Post, savePost } from "../../db/posts.ts";
+import { listPosts, listStale, listUnshown, type Post, savePost, type Unshown } from "../../db/posts.ts";
+import { Bell } from "../../src/engine/bell.ts";
 import type { RunView } from "../../src/engine/types.ts";
+import { planBlocks, sectionBlocks } from "../../src/publish/slack-blocks.ts";
 import { messageText, threadReplies } from "../../src/publish/slack-text.ts";
-import { hasEnded, type Reply, type Story } from "../../src/publish/story.ts";
+import type { Reply, Story } from "../../src/publish/story.ts";
 import { type Clock, sleep } from "../../src/util/clock.ts";
 import { messageOf } from "../../src/util/errors.ts";
 import type { Redactor } from "../../src/util/redact.ts";
-import { Pace } from "./pace.ts";
+import type { Budget } from "./budget.ts";
+import { type Content, isDefinite, Messages } from "./messages.ts";
+import { Stories } from "./stories.ts";
 
 export interface PublisherOptions {
   readonly db: Database;
   readonly client: webApi.WebClient;
+  readonly budget: Budget;
   readonly services: CommandServices;
   readonly redact: Redactor;
   readonly log: Logger;
@@ -28,25 +33,26 @@ export interface Publisher {
 
 const SURFACE = "slack";
 /** Changes of one run within this time become one edit, in ms. */
-const GATHER_MS = 500;
+const GATHER_MS = 300;
+/** Between two edits that tell of progress, over all runs, in ms: they never use up the minute's calls. */
+const PROGRESS_APART_MS = 2_000;
+/** The share of the minute's edits that progress may use: what has ended goes first. */
+const PROGRESS_SHARE = 0.6;
+/** Times in a message are not older than this while nothing else happens, in ms. */
+const STALE_AFTER_MS = 20_000;
 /** Runs that ended longer ago are not told of any more after a restart, in ms. */
 const TELL_FOR_MS = 24 * 3_600_000;
-const TAIL_LINES = 15;
-/** Slack refuses to update a message with more than 4,000 characters. */
-const LONGEST_TEXT = 3_900;
-/** Answers of Slack that no repetition changes. */
-const HOPELESS = new Set([
-  "channel_not_found",
-  "not_in_channel",
-  "is_archived",
-  "message_not_found",
-  "cant_update_message",
-  "restricted_action",
-]);
+/** Times left of kept environments are kept up to date for so long, in ms. */
+const KEPT_FOR_MS = 7 * 86_400_000;
+const LONGEST_PAUSE_MS = 30_000;
+/** Without a change, in ms. */
+const LOOK_EVERY_MS = 5_000;
 
 /**
  * Shows runs in Slack: one message each, edited in place, and replies in its thread. It reads run state and
  * compares revisions; no step ever waits for it, and states that were passed meanwhile are never sent.
+ *
+ * Two loops, since Slack limits posting and editing each by itself: a long thread delays no message's last edit.
  */
 export function createSlackPublisher(options: PublisherOptions): Publisher {
   return new SlackPublisher(options);
@@ -54,174 +60,233 @@ export function createSlackPublisher(options: PublisherOptions): Publisher {
 
 class SlackPublisher implements Publisher {
   readonly #options: PublisherOptions;
-  readonly #posting = new Pace(1_000);
-  readonly #editing = new Pace(1_200);
+  readonly #messages: Messages;
+  readonly #stories: Stories;
   readonly #stopping = new AbortController();
-  #wake: (() => void) | undefined;
-  #loop: Promise<void> = Promise.resolve();
+  readonly #bell = new Bell();
+  #loops: Promise<unknown> = Promise.resolve();
   #off: () => void = () => {};
+  #lastProgress = 0;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
+    this.#messages = new Messages(options);
+    this.#stories = new Stories(options.services, options.clock);
   }
 
   async start(): Promise<void> {
     this.#off = this.#options.services.engine.onChange((change) => {
-      if (change.type === "run") this.#wake?.();
+      if (change.type === "run") this.#bell.ring(SURFACE);
     });
-    this.#loop = this.#run();
+    this.#loops = Promise.all([this.#loop(() => this.#postNext()), this.#loop(() => this.#editNext())]);
   }
 
   async stop(): Promise<void> {
     this.#off();
     this.#stopping.abort();
-    this.#wake?.();
-    await this.#loop;
+    this.#bell.ring(SURFACE);
+    await this.#loops;
   }
 
-  async #run(): Promise<void> {
+  /** @param turn does one thing; answers how long to wait, in ms, or null when there is nothing to do */
+  async #loop(turn: () => Promise<number | null>): Promise<void> {
     const { signal } = this.#stopping;
-    let pause = GATHER_MS;
+    let failures = 0;
     while (!signal.aborted) {
+      const change = this.#bell.listen(SURFACE);
       try {
-        const shown = await this.#round();
-        pause = GATHER_MS;
-        if (shown === 0) await this.#sleepUntilChange();
+        const wait = await turn();
+        failures = 0;
+        if (wait === null) {
+          await Promise.race([change.rung, sleep(LOOK_EVERY_MS, signal)]);
+          await sleep(GATHER_MS, signal);
+        } else if (wait > 0) await sleep(Math.min(wait, LOOK_EVERY_MS), signal);
       } catch (error) {
+        if (signal.aborted) return;
         this.#options.log.warn({ err: messageOf(error) }, "Slack could not be told; it is tried again");
-        pause = Math.min(pause * 2, 30_000);
+        await sleep(Math.min(500 * 2 ** failures++, LONGEST_PAUSE_MS), signal);
+      } finally {
+        change.stop();
       }
-      await sleep(Math.max(pause, this.#retryAfter()), signal);
     }
   }
 
-  #retryAfter(): number {
-    return Math.max(this.#posting.pausedFor(), this.#editing.pausedFor());
-  }
-
-  async #sleepUntilChange(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, 5_000);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = undefined;
-  }
-
-  /** Brings what is shown up to date, once for every run that has changed; ended ones first. */
-  async #round(): Promise<number> {
-    const { db, clock, services } = this.#options;
-    const ids = await listUnshown(db, SURFACE, clock.now() - TELL_FOR_MS);
-    const runs = (await Promise.all(ids.map((id) => services.engine.run(id)))).filter((run) => run !== null);
-    runs.sort((a, b) => Number(hasEnded(b)) - Number(hasEnded(a)));
-    for (const run of runs) {
-      if (this.#stopping.signal.aborted) break;
-      await this.#show(run);
+  /** The next run's message, else the next replies in a thread. */
+  async #postNext(): Promise<number | null> {
+    const { db, clock, budget } = this.#options;
+    const unshown = await listUnshown(db, SURFACE, "thread", clock.now() - TELL_FOR_MS);
+    unshown.sort((a, b) => Number(a.messageId !== null) - Number(b.messageId !== null));
+    let wait: number | null = null;
+    for (const { runId } of unshown) {
+      const run = await this.#options.services.engine.run(runId);
+      if (run === null) continue;
+      const posts = await listPosts(db, SURFACE, run.id);
+      const channel = this.#channelOf(run, posts);
+      const busy = channel === null ? 0 : budget.wait("chat.postMessage", channel);
+      if (busy > 0) wait = Math.min(wait ?? busy, busy);
+      else if (await this.#postOne(run, posts, channel)) return 0;
     }
-    return runs.length;
+    return wait;
   }
 
-  async #show(run: RunView): Promise<void> {
-    const { db, services } = this.#options;
-    const story = await this.#story(run);
-    const posts = await listPosts(db, SURFACE, run.id);
-    const message = posts.find((post) => post.key === "message");
-    const channel = message?.channel ?? channelOf(run) ?? services.config().config.slack?.channel ?? null;
-    if (channel === null)
-      return await this.#note(run, { ...blank(run.id, "message"), sentRevision: run.revision });
-    const ts = await this.#message(run, story, message, channel);
-    if (ts === null) return;
-    const sent = new Set(posts.map((post) => post.key));
-    for (const replies of joined(threadReplies(story).filter(({ key }) => !sent.has(key)))) {
-      const answer = await this.#post(channel, this.#text(replies.map(({ text }) => text).join("\n")), ts);
-      if (answer === null) return;
-      for (const { key } of replies)
-        await this.#note(run, { ...blank(run.id, key), channel, externalId: answer });
+  /** True when something was posted. */
+  async #postOne(run: RunView, posts: readonly Post[], channel: string | null): Promise<boolean> {
+    const message = posts.find(({ key }) => key === "message");
+    if (channel === null || isHopeless(message)) {
+      await this.#shown(run, "thread");
+      return false;
     }
-    // Only now is everything shown: a crash before this shows the run again, and finds its replies sent.
-    await this.#note(run, {
-      ...blank(run.id, "message"),
-      channel,
-      externalId: ts,
-      sentHash: hashOf(this.#text(messageText(story))),
-      sentRevision: run.revision,
-    });
+    const story = await this.#stories.of(run);
+    if (message?.externalId == null) {
+      await this.#postMessage(story, message, channel);
+      return true;
+    }
+    const known = new Map(posts.map((post) => [post.key, post]));
+    const due = threadReplies(story).filter(({ key }) => known.get(key)?.externalId == null);
+    const [next] = joined(due);
+    if (next === undefined) {
+      await this.#shown(run, "thread");
+      return false;
+    }
+    await this.#postReplies(story, next, known, { channel, ts: message.externalId });
+    return true;
   }
 
-  async #message(
+  async #postMessage(story: Story, known: Post | undefined, channel: string): Promise<void> {
+    const { run } = story;
+    const content = contentOf(story);
+    const post = { ...(known ?? blank(run.id, "message")), channel };
+    const found = await this.#settle(run, [post], channel, null);
+    if (found) return;
+    const ts = await this.#post(run, [post], channel, content, null);
+    const sent = { externalId: ts, sentHash: hashOf(content), sentRevision: run.revision, attempts: 0 };
+    await this.#save({ ...post, ...sent });
+  }
+
+  async #postReplies(
+    { run }: Story,
+    replies: readonly Reply[],
+    known: ReadonlyMap<string, Post>,
+    { channel, ts }: { channel: string; ts: string },
+  ): Promise<void> {
+    const posts = replies.map(({ key }) => known.get(key) ?? { ...blank(run.id, key), channel });
+    if (await this.#settle(run, posts, channel, ts)) return;
+    const content = { text: replies.map(({ text }) => text).join("\n"), forms: [] };
+    const externalId = await this.#post(run, posts, channel, content, ts);
+    for (const post of posts) await this.#save({ ...post, externalId, attempts: 0 });
+  }
+
+  /**
+   * Looks for messages of which nobody heard whether they were posted. True when there was such a one: what is to be
+   * posted has changed by it.
+   */
+  async #settle(
     run: RunView,
-    story: Story,
-    known: Post | undefined,
+    posts: readonly Post[],
     channel: string,
-  ): Promise<string | null> {
-    const text = this.#text(messageText(story));
-    if (known?.externalId == null) {
-      const ts = await this.#post(channel, text);
-      if (ts === null) await this.#note(run, { ...blank(run.id, "message"), sentRevision: run.revision });
-      // At once, so that a crash does not post it a second time.
-      else await this.#note(run, { ...blank(run.id, "message"), channel, externalId: ts });
-      return ts;
+    threadTs: string | null,
+  ): Promise<boolean> {
+    const unsure = posts.filter(({ attempts }) => attempts > 0);
+    for (const post of unsure) {
+      const mark = { run: run.uuid, key: post.key };
+      const externalId = await this.#messages.find(channel, mark, run.createdAt, threadTs);
+      await this.#save({ ...post, externalId, attempts: 0 });
     }
-    if (known.sentHash !== hashOf(text)) await this.#edit(channel, known.externalId, text);
-    return known.externalId;
+    return unsure.length > 0;
   }
 
-  async #post(channel: string, text: string, thread?: string): Promise<string | null> {
-    await this.#posting.turn(channel, this.#stopping.signal);
-    const arguments_ = {
-      channel,
-      text,
-      unfurl_links: false,
-      unfurl_media: false,
-      ...(thread !== undefined && { thread_ts: thread }),
-    };
-    const answer = await this.#call(this.#posting, () => this.#options.client.chat.postMessage(arguments_));
-    return answer?.ts ?? null;
-  }
-
-  async #edit(channel: string, ts: string, text: string): Promise<void> {
-    await this.#editing.turn("all", this.#stopping.signal);
-    await this.#call(this.#editing, () => this.#options.client.chat.update({ channel, ts, text }));
-  }
-
-  /** Null when Slack says that it will never be possible; everything else is tried again in the next round. */
-  async #call<T>(pace: Pace, call: () => Promise<T>): Promise<T | null> {
-    this.#stopping.signal.throwIfAborted();
+  /** Posts what several rows stand for; the attempt is written down before it is made. */
+  async #post(
+    run: RunView,
+    posts: readonly Post[],
+    channel: string,
+    content: Content,
+    threadTs: string | null,
+  ): Promise<string> {
+    for (const post of posts) await this.#save({ ...post, attempts: 1 });
     try {
-      return await call();
+      const marks = posts.map(({ key }) => ({ run: run.uuid, key }));
+      const posted = await this.#messages.post(channel, content, marks, threadTs);
+      return posted === "hopeless" ? HOPELESS_ID : posted.ts;
     } catch (error) {
-      const { retryAfter, data } = error as { retryAfter?: number; data?: { error?: string } };
-      if (typeof retryAfter === "number") pace.pause(retryAfter * 1_000);
-      if (data?.error === undefined || !HOPELESS.has(data.error)) throw error;
-      this.#options.log.error(
-        { error: data.error },
-        "Slack refuses the run's message; invite the bot to the channel",
-      );
-      return null;
+      if (isDefinite(error)) for (const post of posts) await this.#save({ ...post, attempts: 0 });
+      throw error;
     }
   }
 
-  #text(text: string): string {
-    const clean = this.#options.redact.text(text);
-    return clean.length <= LONGEST_TEXT ? clean : `${clean.slice(0, LONGEST_TEXT)} …`;
-  }
-
-  async #note(run: RunView, post: Post): Promise<void> {
-    await savePost(this.#options.db, { ...post, runId: run.id }, this.#options.clock.now());
-  }
-
-  async #story(run: RunView): Promise<Story> {
-    const { engine } = this.#options.services;
-    const steps = await engine.steps(run.id);
-    const tails = new Map<string, readonly string[]>();
-    for (const step of steps.filter((step) => step.state === "failed")) {
-      const tail = step.error?.fields?.tail;
-      tails.set(step.path, Array.isArray(tail) ? tail.slice(-TAIL_LINES).map(String) : []);
+  /** The next edit of a run's message: what has ended first, then what waits longest, then times that went stale. */
+  async #editNext(): Promise<number | null> {
+    const { db, clock, budget } = this.#options;
+    const now = clock.now();
+    const unshown = await listUnshown(db, SURFACE, "message", now - TELL_FOR_MS);
+    const due = unshown.filter(({ messageId }) => messageId !== null);
+    const ended = due.filter(({ endedAt }) => endedAt !== null).sort(byEnd)[0];
+    if (ended) {
+      const wait = budget.wait("chat.update");
+      return wait > 0 ? wait : await this.#edit(ended);
     }
-    return { run, steps, tails, now: this.#options.clock.now() };
+    const stale = { since: now - KEPT_FOR_MS, before: now - STALE_AFTER_MS };
+    const next = due.sort(bySent)[0] ?? (await listStale(db, SURFACE, stale)).sort(bySent)[0];
+    if (!next) return null;
+    const wait = Math.max(
+      budget.wait("chat.update", null, PROGRESS_SHARE),
+      this.#lastProgress + PROGRESS_APART_MS - now,
+    );
+    if (wait > 0) return Math.min(wait, GATHER_MS);
+    if ((await this.#edit(next)) === 0) return 0;
+    return GATHER_MS;
   }
+
+  async #edit({ runId }: Unshown): Promise<number> {
+    const run = await this.#options.services.engine.run(runId);
+    const [posts, story] = await Promise.all([
+      listPosts(this.#options.db, SURFACE, runId),
+      run === null ? null : this.#stories.of(run),
+    ]);
+    const post = posts.find(({ key }) => key === "message");
+    if (run === null || story === null || !post?.externalId || post.channel === null) return 0;
+    const content = contentOf(story);
+    const sentHash = hashOf(content);
+    const isNew = sentHash !== post.sentHash && !isHopeless(post);
+    if (isNew) {
+      if (run.endedAt === null) this.#lastProgress = this.#options.clock.now();
+      await this.#messages.edit(post.channel, post.externalId, content);
+    }
+    await this.#save({ ...post, sentHash, sentRevision: run.revision });
+    return 0;
+  }
+
+  #channelOf(run: RunView, posts: readonly Post[]): string | null {
+    const known = posts.find(({ key }) => key === "message")?.channel;
+    return known ?? originOf(run) ?? this.#options.services.config().config.slack?.channel ?? null;
+  }
+
+  async #shown(run: RunView, key: "thread"): Promise<void> {
+    await this.#save({ ...blank(run.id, key), sentRevision: run.revision });
+  }
+
+  async #save(post: Post): Promise<void> {
+    await savePost(this.#options.db, post, this.#options.clock.now());
+  }
+}
+
+/** In place of an id, where Slack says that the message can never be. */
+const HOPELESS_ID = "refused";
+
+function isHopeless(post: Post | undefined): boolean {
+  return post?.externalId === HOPELESS_ID;
+}
+
+function contentOf(story: Story): Content {
+  return { text: messageText(story), forms: [planBlocks(story), sectionBlocks(story)] };
+}
+
+function byEnd(a: Unshown, b: Unshown): number {
+  return (a.endedAt ?? 0) - (b.endedAt ?? 0);
+}
+
+function bySent(a: Unshown, b: Unshown): number {
+  return a.sentAt - b.sentAt;
 }
 
 /** Brief replies that stand together share one message: the more there is to tell, the fewer messages it takes. */
@@ -236,17 +301,25 @@ function joined(replies: readonly Reply[]): Reply[][] {
 }
 
 /** Where the run was asked for, when that was a channel. */
-function channelOf(run: RunView): string | null {
+function originOf(run: RunView): string | null {
   const origin = run.input.origin;
-  const channel =
-    typeof origin === "object" && origin !== null && "channel" in origin ? origin.channel : null;
-  return typeof channel === "string" ? channel : null;
+  if (typeof origin !== "object" || origin === null || Array.isArray(origin)) return null;
+  return typeof origin.channel === "string" ? origin.channel : null;
 }
 
 function blank(runId: number, key: string): Post {
-  return { surface: SURFACE, runId, key, channel: null, externalId: null, sentHash: null, sentRevision: 0 };
+  return {
+    surface: SURFACE,
+    runId,
+    key,
+    channel: null,
+    externalId: null,
+    sentHash: null,
+    sentRevision: 0,
+    attempts: 0,
+  };
 }
 
-function hashOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+function hashOf(content: Content): string {
+  return createHash("sha256").update(JSON.stringify(content)).digest("hex").slice(0, 32);
 }

@@ -1,9 +1,10 @@
-import type { StepView, TestCounts } from "../engine/types.ts";
+import type { RunView, StepView, TestCounts } from "../engine/types.ts";
 import { formatDuration } from "../util/format.ts";
 import type { JsonValue } from "../util/json.ts";
 import { mentionOf } from "../util/mention.ts";
-import { finishedStages, type Stage } from "./stages.ts";
-import { hasEnded, type Reply, type Story } from "./story.ts";
+import { stepProgress, timeLeft } from "./estimate.ts";
+import { stagesOf } from "./stages.ts";
+import { hasEnded, type Kept, type Reply, type Story } from "./story.ts";
 
 /** Slack shows the first part of a longer text; the newest steps are what people look for. */
 const MOST_STEPS = 40;
@@ -11,7 +12,7 @@ const MOST_FAILURES = 20;
 const LONGEST_ERROR = 600;
 
 const MARKS = { pending: "○", running: "▸", succeeded: "✓", failed: "✗", skipped: "–" } as const;
-const STATES = {
+export const STATES = {
   queued: "waiting in the queue",
   waiting: "waiting",
   running: "running",
@@ -25,44 +26,62 @@ export function escapeMrkdwn(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-/** The run's message, edited in place. Pure. */
-export function messageText({ run, steps, now }: Story): string {
-  const what = `*${run.kind[0]?.toUpperCase()}${run.kind.slice(1)} of ${escapeMrkdwn(run.target ?? run.candidates.join(" or "))}* · run #${run.id} by ${mentionOf(run.requestedBy.id) ?? escapeMrkdwn(run.requestedBy.name)}`;
+/** What, which run, by whom, which commit. Pure. */
+export function headLine({ run }: Story): string {
+  const target = run.target ?? run.candidates.join(" or ");
+  const what = `*${run.kind[0]?.toUpperCase()}${run.kind.slice(1)} of ${escapeMrkdwn(target)}*`;
   const commit = run.sha === null ? "" : ` · \`${run.sha.slice(0, 7)}\``;
-  const from = run.startedAt ?? run.createdAt;
-  const state = `${STATES[run.state]}${run.outcome && !hasEnded(run) ? ", cleaning up" : ""} · ${formatDuration((run.endedAt ?? now) - from)}`;
-  const { instanceId } = run.facts;
-  const instance = typeof instanceId === "string" ? ` · ${escapeMrkdwn(instanceId)}` : "";
-  const shown = steps.slice(-MOST_STEPS).map(stepLine);
-  const left = steps.length > MOST_STEPS ? [`… ${steps.length - MOST_STEPS} earlier steps`] : [];
-  const tests = run.tests ? [countsText(run.tests)] : [];
-  const kept = keptText(run.facts.keptUntil, run.facts.url);
-  const why = run.reason !== null && run.state !== "succeeded" ? [escapeMrkdwn(run.reason)] : [];
-  return [`${what}${commit}`, `${state}${instance}`, ...why, ...left, ...shown, ...tests, ...kept].join("\n");
+  return `${what} · run #${run.id} by ${whoOf(run)}${commit}`;
 }
 
-function stepLine(step: StepView): string {
-  const time =
+/** In Slack a person is mentioned as Slack does it; others by name. */
+function whoOf({ requestedBy }: RunView): string {
+  return mentionOf(requestedBy.id) ?? escapeMrkdwn(requestedBy.name);
+}
+
+/** The run's message, edited in place. Pure. */
+export function messageText(story: Story): string {
+  const { run, steps, now, kept } = story;
+  const from = run.startedAt ?? run.createdAt;
+  const left = timeLeft(story);
+  const { instanceId } = run.facts;
+  const instance = typeof instanceId === "string" ? ` · ${escapeMrkdwn(instanceId)}` : "";
+  const state = `${STATES[run.state]}${run.outcome && !hasEnded(run) ? ", cleaning up" : ""} · ${formatDuration((run.endedAt ?? now) - from)}${left === null ? "" : ` · ${left}`}${instance}`;
+  const shown = steps.slice(-MOST_STEPS).map((step) => stepLine(step, story));
+  const earlier = steps.length > MOST_STEPS ? [`… ${steps.length - MOST_STEPS} earlier steps`] : [];
+  const tests = run.tests ? [countsText(run.tests)] : [];
+  const why = run.reason !== null && run.state !== "succeeded" ? [escapeMrkdwn(run.reason)] : [];
+  return [headLine(story), state, ...why, ...earlier, ...shown, ...tests, ...keptText(kept)].join("\n");
+}
+
+function stepLine(step: StepView, story: Story): string {
+  const error = step.error === null ? "" : `: ${escapeMrkdwn(cut(ownError(step), 200))}`;
+  if (step.state === "running") return `${MARKS.running} ${escapeMrkdwn(stepProgress(step, story))}${error}`;
+  const took =
     step.startedAt !== null && step.endedAt !== null
       ? ` ${formatDuration(step.endedAt - step.startedAt)}`
       : "";
-  const detail = step.state === "running" && step.detail !== null ? ` (${escapeMrkdwn(step.detail)})` : "";
-  const error = step.error === null ? "" : `: ${escapeMrkdwn(cut(ownError(step), 200))}`;
-  return `${MARKS[step.state]} ${escapeMrkdwn(step.name)}${time}${detail}${error}`;
+  return `${MARKS[step.state]} ${escapeMrkdwn(step.name)}${took}${error}`;
 }
 
 /** The error as it is told beside the step's name: without the name. */
-function ownError({ name, error }: StepView): string {
+export function ownError({ name, error }: StepView): string {
   const message = error?.message ?? "";
   const named = `Step "${name}" failed: `;
   return message.startsWith(named) ? message.slice(named.length) : message;
 }
 
-function keptText(until: JsonValue | undefined, url: JsonValue | undefined): string[] {
-  if (typeof until !== "number") return [];
-  return [
-    `Kept until <!date^${Math.floor(until / 1000)}^{date_short_pretty} {time}|${new Date(until).toISOString()}>${typeof url === "string" ? ` at ${escapeMrkdwn(url)}` : ""}`,
-  ];
+/** In the reader's own time zone. */
+function keptText(kept: Kept | null): string[] {
+  if (kept === null) return [];
+  const url = kept.url === null ? "" : ` at ${escapeMrkdwn(kept.url)}`;
+  return [`Kept until ${slackDate(kept.until)}${url}`];
+}
+
+/** https://docs.slack.dev/messaging/formatting-message-text#date-formatting */
+export function slackDate(at: number): string {
+  const seconds = Math.floor(at / 1000);
+  return `<!date^${seconds}^{date_short_pretty} {time}|${new Date(at).toISOString()}>`;
 }
 
 export function countsText({ passed, failed, flaky, skipped, notRun }: TestCounts): string {
@@ -86,11 +105,8 @@ export function threadReplies(story: Story): Reply[] {
     ({ state, error, name }) =>
       state === "failed" && name !== VERDICT && !TOLD_ELSEWHERE.has(error?.code ?? ""),
   );
-  const { outcome, state } = story.run;
-  // A pipeline that failed may have ended between two steps of a stage.
-  const over = state === "succeeded" || (outcome !== null && outcome.fault === null);
   const replies: Reply[] = [
-    ...finishedStages(story.steps, over).map(stageReply),
+    ...stageReplies(story),
     ...failed.map((step) => ({ key: `failed:${step.path}`, text: failureText(story, step) })),
   ];
   const tests = testsText(story);
@@ -99,9 +115,12 @@ export function threadReplies(story: Story): Reply[] {
   return replies;
 }
 
-function stageReply({ key, title, took, steps }: Stage): Reply {
-  const many = steps === 1 ? "1 step" : `${steps} steps`;
-  return { key: `stage:${key}`, text: `✓ ${title} (${many}, ${formatDuration(took)}).`, brief: true };
+function stageReplies({ run, steps }: Story): Reply[] {
+  return stagesOf(run, steps).flatMap(({ key, done, state, steps, took }) => {
+    if (state !== "succeeded" || done === null || took === null) return [];
+    const many = steps.length === 1 ? "1 step" : `${steps.length} steps`;
+    return [{ key: `stage:${key}`, text: `✓ ${done} (${many}, ${formatDuration(took)}).`, brief: true }];
+  });
 }
 
 function failureText(story: Story, step: StepView): string {
@@ -150,14 +169,14 @@ function failuresOf(value: JsonValue | undefined): Failure[] {
   });
 }
 
-function endText({ run, steps }: Story): string {
+function endText({ run, steps, kept }: Story): string {
   const took = formatDuration((run.endedAt ?? run.createdAt) - (run.startedAt ?? run.createdAt));
   const head = `Run #${run.id} ${STATES[run.state]} after ${took}.`;
   const why = run.reason !== null && run.state !== "succeeded" ? [escapeMrkdwn(run.reason)] : [];
   const undone = steps.filter((step) => step.kind === "cleanup" && step.state === "succeeded").length;
   const cleaned =
     undone > 0 ? [`Cleaned up: ${undone} of ${steps.filter((step) => step.kind === "cleanup").length}.`] : [];
-  return [head, ...why, ...cleaned, ...keptText(run.facts.keptUntil, run.facts.url)].join("\n");
+  return [head, ...why, ...cleaned, ...keptText(kept)].join("\n");
 }
 
 function cut(text: string, longest: number): string {

@@ -6,7 +6,27 @@ export interface Story {
   readonly steps: readonly StepView[];
   /** The last lines of failed steps' output, by the step's path. */
   readonly tails: ReadonlyMap<string, readonly string[]>;
+  /** How long earlier runs took. */
+  readonly usual: Usual;
+  /** Its place among those who wait, from 1; null when it does not wait. */
+  readonly position: number | null;
+  /** What the run has left standing; null when nothing is. */
+  readonly kept: Kept | null;
   readonly now: number;
+}
+
+/** Medians over earlier runs, in ms. */
+export interface Usual {
+  /** Of a whole run of this kind on this target. */
+  readonly total: number | null;
+  /** By the step's path. */
+  readonly steps: ReadonlyMap<string, number>;
+}
+
+export interface Kept {
+  readonly slot: string;
+  readonly until: number;
+  readonly url: string | null;
 }
 
 /** A reply in the run's thread: sent once, known by its key. */

@@ -1,0 +1,71 @@
+const MINUTE_MS = 60_000;
+
+/**
+ * How many calls a minute the bot allows itself: a little less than Slack does, since the minutes are counted by two
+ * clocks. Source: https://docs.slack.dev/apis/web-api/rate-limits (tier 3: 50, tier 4: 100), and chat.postMessage's
+ * own page: one a second in a channel, several hundred a minute in a workspace.
+ */
+const PER_MINUTE = {
+  "chat.postMessage": 240,
+  "chat.update": 48,
+  "chat.postEphemeral": 95,
+  "files.getUploadURLExternal": 95,
+  "files.completeUploadExternal": 95,
+  "conversations.history": 40,
+  "conversations.replies": 40,
+  "views.publish": 95,
+} as const;
+const POSTS_APART_MS = 1_050;
+
+export type BudgetedMethod = keyof typeof PER_MINUTE;
+
+/** Keeps the bot below Slack's limits, for all its parts together: per method, per channel, and while Slack asks for a pause. */
+export class Budget {
+  readonly #now: () => number;
+  readonly #calls = new Map<BudgetedMethod, number[]>();
+  readonly #nextPost = new Map<string, number>();
+  readonly #pausedUntil = new Map<BudgetedMethod, number>();
+
+  /** @param now milliseconds of a clock that never jumps */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /**
+   * Milliseconds until a call may be made; 0: now.
+   *
+   * @param share of the minute's calls that this kind of call may use up, 0 to 1: what can wait leaves room for
+   * what cannot
+   */
+  wait(method: BudgetedMethod, channel: string | null = null, share = 1): number {
+    const now = this.#now();
+    const most = Math.max(1, Math.floor(PER_MINUTE[method] * share));
+    const recent = this.#recent(method, now);
+    const oldest = recent.length < most ? null : (recent[recent.length - most] ?? null);
+    return Math.max(
+      0,
+      (this.#pausedUntil.get(method) ?? 0) - now,
+      oldest === null ? 0 : oldest + MINUTE_MS - now,
+      method === "chat.postMessage" && channel !== null ? (this.#nextPost.get(channel) ?? 0) - now : 0,
+    );
+  }
+
+  /** Counts a call that is about to be made. */
+  spend(method: BudgetedMethod, channel: string | null = null): void {
+    const now = this.#now();
+    this.#recent(method, now).push(now);
+    if (method === "chat.postMessage" && channel !== null) this.#nextPost.set(channel, now + POSTS_APART_MS);
+  }
+
+  /** Slack has asked for a pause: no call of this method is made before it is over. */
+  pause(method: BudgetedMethod, ms: number): void {
+    const until = this.#now() + ms;
+    this.#pausedUntil.set(method, Math.max(until, this.#pausedUntil.get(method) ?? 0));
+  }
+
+  #recent(method: BudgetedMethod, now: number): number[] {
+    const recent = (this.#calls.get(method) ?? []).filter((at) => at > now - MINUTE_MS);
+    this.#calls.set(method, recent);
+    return recent;
+  }
+}

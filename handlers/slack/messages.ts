@@ -1,0 +1,182 @@
+import type { webApi } from "@slack/bolt";
+import type { KnownBlock } from "@slack/types";
+import type { Logger } from "pino";
+import { z } from "zod";
+import type { Redactor } from "../../src/util/redact.ts";
+import type { Budget, BudgetedMethod } from "./budget.ts";
+import { slackErrorOf } from "./directory.ts";
+
+/** Slack refuses to update a message with more than 4,000 characters. */
+const LONGEST_TEXT = 3_900;
+const EVENT_TYPE = "slipway_run";
+/** So far back a lost message is looked for, in messages. */
+const LOOK_BACK = 400;
+const PAGE = 200;
+
+/** Answers of Slack that no repetition changes. */
+const HOPELESS = new Set([
+  "channel_not_found",
+  "not_in_channel",
+  "is_archived",
+  "message_not_found",
+  "cant_update_message",
+  "restricted_action",
+]);
+/** Slack refuses the form, not the words. */
+const FORM_REFUSED = new Set(["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"]);
+
+export interface Content {
+  readonly text: string;
+  /** In the order in which they are tried. */
+  readonly forms: readonly (readonly KnownBlock[])[];
+}
+
+/** By what a message of ours is known again. */
+export interface Mark {
+  readonly run: string;
+  readonly key: string;
+}
+
+/** Posting has an answer, is hopeless, or throws: then it may or may not have happened. */
+export type Posted = { readonly ts: string } | "hopeless";
+
+const marked = z.looseObject({
+  ts: z.string(),
+  metadata: z.looseObject({
+    event_type: z.literal(EVENT_TYPE),
+    event_payload: z.looseObject({ run: z.string(), keys: z.array(z.string()) }),
+  }),
+});
+
+/** Faults of Slack's own: what was asked for may have happened. */
+const UNSURE = new Set(["internal_error", "fatal_error", "service_unavailable", "request_timeout"]);
+
+/** Slack has answered, and the answer says that nothing was posted. */
+export function isDefinite(error: unknown): boolean {
+  if (typeof (error as { retryAfter?: unknown }).retryAfter === "number") return true;
+  const said = slackErrorOf(error);
+  return said !== null && !UNSURE.has(said);
+}
+
+/** Posts, edits and finds again messages about runs, within Slack's limits and forms. */
+export class Messages {
+  readonly #client: webApi.WebClient;
+  readonly #budget: Budget;
+  readonly #redact: Redactor;
+  readonly #log: Logger;
+  /** A workspace that refused a form once is not asked again before the next start. */
+  #refusedForms = 0;
+
+  constructor(parts: { client: webApi.WebClient; budget: Budget; redact: Redactor; log: Logger }) {
+    this.#client = parts.client;
+    this.#budget = parts.budget;
+    this.#redact = parts.redact;
+    this.#log = parts.log;
+  }
+
+  async post(
+    channel: string,
+    content: Content,
+    marks: readonly Mark[],
+    threadTs: string | null = null,
+  ): Promise<Posted> {
+    const payload = { run: marks[0]?.run ?? "", keys: marks.map(({ key }) => key) };
+    const metadata = { event_type: EVENT_TYPE, event_payload: payload };
+    const answer = await this.#inSomeForm("chat.postMessage", channel, content, (text, blocks) =>
+      this.#client.chat.postMessage({
+        channel,
+        text,
+        ...(blocks !== undefined && { blocks }),
+        metadata,
+        unfurl_links: false,
+        unfurl_media: false,
+        ...(threadTs !== null && { thread_ts: threadTs }),
+      }),
+    );
+    return answer === "hopeless" || answer.ts === undefined ? "hopeless" : { ts: answer.ts };
+  }
+
+  /** False when Slack says that it will never be possible. */
+  async edit(channel: string, ts: string, content: Content): Promise<boolean> {
+    const answer = await this.#inSomeForm("chat.update", channel, content, (text, blocks) =>
+      this.#client.chat.update({ channel, ts, text, ...(blocks !== undefined && { blocks }) }),
+    );
+    return answer !== "hopeless";
+  }
+
+  /**
+   * A message that may have been posted without our hearing of it; null when there is none. Where the bot may not
+   * read the channel, null as well.
+   */
+  async find(channel: string, mark: Mark, since: number, threadTs: string | null): Promise<string | null> {
+    try {
+      let cursor: string | undefined;
+      for (let seen = 0; seen < LOOK_BACK; seen += PAGE) {
+        const page = { channel, limit: PAGE, include_all_metadata: true, ...(cursor && { cursor }) };
+        const oldest = String(Math.floor(since / 1000) - 60);
+        const answer =
+          threadTs === null
+            ? await this.#call("conversations.history", null, () =>
+                this.#client.conversations.history({ ...page, oldest }),
+              )
+            : await this.#call("conversations.replies", null, () =>
+                this.#client.conversations.replies({ ...page, ts: threadTs }),
+              );
+        const found = (answer.messages ?? []).flatMap((message) => marked.safeParse(message).data ?? []);
+        const ours = found.find(
+          ({ metadata: { event_payload: payload } }) => payload.run === mark.run && payload.keys.includes(mark.key),
+        );
+        if (ours) return ours.ts;
+        cursor = answer.response_metadata?.next_cursor;
+        if (!cursor) return null;
+      }
+      return null;
+    } catch (error) {
+      const said = slackErrorOf(error);
+      if (said !== "missing_scope" && !HOPELESS.has(said ?? "")) throw error;
+      this.#log.warn({ error: said }, "the bot may not read its channel: a lost message cannot be looked for");
+      return null;
+    }
+  }
+
+  async #inSomeForm<T>(
+    method: BudgetedMethod,
+    channel: string,
+    { text, forms }: Content,
+    call: (text: string, blocks: KnownBlock[] | undefined) => Promise<T>,
+  ): Promise<T | "hopeless"> {
+    const words = this.#clean(text);
+    for (let form = Math.min(this.#refusedForms, forms.length); ; form++) {
+      const blocks = forms[form];
+      try {
+        const cleaned = blocks === undefined ? undefined : this.#redact.deep([...blocks]);
+        return await this.#call(method, channel, () => call(words, cleaned));
+      } catch (error) {
+        const said = slackErrorOf(error) ?? "";
+        if (HOPELESS.has(said)) {
+          this.#log.error({ error: said }, "Slack refuses the run's message; invite the bot to the channel");
+          return "hopeless";
+        }
+        if (!FORM_REFUSED.has(said) || blocks === undefined) throw error;
+        this.#log.warn({ error: said, form }, "Slack refuses this form of the message; a plainer one is tried");
+        if (said !== "msg_blocks_too_long") this.#refusedForms = form + 1;
+      }
+    }
+  }
+
+  async #call<T>(method: BudgetedMethod, channel: string | null, call: () => Promise<T>): Promise<T> {
+    this.#budget.spend(method, channel);
+    try {
+      return await call();
+    } catch (error) {
+      const { retryAfter } = error as { retryAfter?: number };
+      if (typeof retryAfter === "number") this.#budget.pause(method, retryAfter * 1_000);
+      throw error;
+    }
+  }
+
+  #clean(text: string): string {
+    const clean = this.#redact.text(text);
+    return clean.length <= LONGEST_TEXT ? clean : `${clean.slice(0, LONGEST_TEXT)} …`;
+  }
+}

@@ -1,0 +1,72 @@
+import type { ActionsBlock, Button } from "@slack/types";
+import { hasEnded, type Story } from "./story.ts";
+
+/** What a run's buttons do, by their `action_id`; the button's value is the run's number. */
+export const RUN_ACTIONS = {
+  cancel: "run_cancel",
+  logs: "run_logs",
+  extend: "run_extend",
+  retest: "run_retest",
+  terminate: "run_terminate",
+  retry: "run_retry",
+} as const;
+export type RunAction = keyof typeof RUN_ACTIONS;
+
+/** How much the Extend button adds. */
+export const EXTEND_BY = "1h";
+
+/** The buttons that make sense in the run's state; each is also a command, so that nothing needs a mouse. Pure. */
+export function runButtons(story: Story): ActionsBlock {
+  const { run, kept } = story;
+  const has = (action: RunAction): Button | null => (isOffered(action, story) ? button(action, story) : null);
+  const elements = [has("cancel"), has("retest"), has("extend"), has("retry"), has("logs"), has("terminate")];
+  return {
+    type: "actions",
+    block_id: `run-${run.id}-${kept === null ? "run" : "kept"}`,
+    elements: elements.filter((element) => element !== null),
+  };
+}
+
+function isOffered(action: RunAction, { run, kept }: Story): boolean {
+  const ended = hasEnded(run);
+  if (action === "logs") return run.startedAt !== null;
+  if (action === "cancel") return run.outcome === null && !ended && run.cancelRequestedBy === null;
+  if (action === "retry") return ended && run.state !== "succeeded" && kept === null;
+  if (!ended || kept === null) return false;
+  return action === "retest" ? (run.tests?.failed ?? 0) > 0 : true;
+}
+
+function button(action: RunAction, { run, kept }: Story): Button {
+  const common = { type: "button", action_id: RUN_ACTIONS[action], value: String(run.id) } as const;
+  const label = (text: string) => ({ type: "plain_text", text, emoji: false }) as const;
+  const sure = (title: string, text: string, confirm: string) => ({
+    confirm: { title: label(title), text: label(text), confirm: label(confirm), deny: label("Leave it") },
+    style: "danger" as const,
+  });
+  switch (action) {
+    case "cancel":
+      return {
+        ...common,
+        text: label("Cancel"),
+        ...sure("Cancel this run?", "It stops, and everything that it created is removed.", "Cancel the run"),
+      };
+    case "logs":
+      return { ...common, text: label("Logs") };
+    case "extend":
+      return { ...common, text: label(`Extend by ${EXTEND_BY}`) };
+    case "retest":
+      return { ...common, text: label("Re-run failed tests"), style: "primary" };
+    case "retry":
+      return { ...common, text: label("Run again") };
+    case "terminate":
+      return {
+        ...common,
+        text: label("Terminate"),
+        ...sure(
+          "End this environment?",
+          `The instance on ${kept?.slot ?? "the slot"} is terminated, and the slot is free again.`,
+          "Terminate",
+        ),
+      };
+  }
+}

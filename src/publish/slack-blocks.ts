@@ -1,0 +1,137 @@
+import type { KnownBlock, PlanBlock, RichTextBlock, TaskCardBlock } from "@slack/types";
+import { formatDuration } from "../util/format.ts";
+import { keptLeft, stepProgress, timeLeft } from "./estimate.ts";
+import { runButtons } from "./slack-actions.ts";
+import { countsText, escapeMrkdwn, headLine, messageText, ownError, STATES, slackDate } from "./slack-text.ts";
+import { type Stage, stagesOf } from "./stages.ts";
+import { hasEnded, type Story } from "./story.ts";
+
+/** Slack publishes no limit for a plan's words; longer ones are no help to anybody. */
+const LONGEST_TITLE = 140;
+const LONGEST_CARD_TEXT = 600;
+/** https://docs.slack.dev/reference/block-kit/blocks/section-block */
+const LONGEST_SECTION = 2_900;
+const STATUS = {
+  pending: "pending",
+  running: "in_progress",
+  succeeded: "complete",
+  failed: "error",
+  skipped: "pending",
+} as const;
+
+/**
+ * The run's message as a native checklist: who and what, a card per stage, what stands, the buttons. Pure.
+ * Source of the block's shape: https://docs.slack.dev/reference/block-kit/blocks/plan-block
+ */
+export function planBlocks(story: Story): KnownBlock[] {
+  return [section("head", headLine(story)), plan(story), ...footer(story)];
+}
+
+/** The same for workspaces that refuse a plan: the message's text in sections, and the buttons. Pure. */
+export function sectionBlocks(story: Story): KnownBlock[] {
+  const chunks = inChunks(messageText(story).split("\n"), LONGEST_SECTION);
+  return [...chunks.map((text, index) => section(`text-${index}`, text)), ...buttons(story)];
+}
+
+function plan(story: Story): PlanBlock {
+  const { run, steps } = story;
+  // A stage that never began and never will is no part of the plan any more.
+  const stages = stagesOf(run, steps).filter(({ state }) => state !== "skipped");
+  const title = cut([stateLine(story), timeLeft(story)].filter((part) => part !== null).join(" · "));
+  return { type: "plan", block_id: "plan", title, tasks: stages.map((stage) => card(stage, story)) };
+}
+
+function card(stage: Stage, story: Story): TaskCardBlock {
+  const took = stage.took === null ? "" : ` · ${formatDuration(stage.took)}`;
+  const details = detailsOf(stage, story);
+  const output = outputOf(stage, story);
+  return {
+    type: "task_card",
+    task_id: stage.key,
+    title: cut(`${stage.title}${took}`),
+    status: STATUS[stage.state],
+    ...(details.length > 0 && { details: lines(details) }),
+    ...(output.length > 0 && { output: lines(output) }),
+  };
+}
+
+/** What it is doing now, or what went wrong. */
+function detailsOf(stage: Stage, story: Story): string[] {
+  const running = stage.steps.filter(({ state }) => state === "running");
+  if (running.length > 0) {
+    const over = stage.steps.filter(({ state }) => state === "succeeded").length;
+    const said = running.map((step) => stepProgress(step, story));
+    return over > 0 ? [...said, over === 1 ? "1 step done" : `${over} steps done`] : said;
+  }
+  return stage.steps
+    .filter(({ state, error }) => state === "failed" && error?.code !== "no_room_here")
+    .map((step) => `${step.name}: ${ownError(step)}`);
+}
+
+function outputOf({ key, state, steps }: Stage, { run }: Story): string[] {
+  if (key === "tests") return run.tests === null ? [] : [countsText(run.tests)];
+  if (state !== "succeeded") return [];
+  return [steps.length === 1 ? "1 step" : `${steps.length} steps`];
+}
+
+function stateLine({ run, position, now }: Story): string {
+  const from = run.startedAt ?? run.createdAt;
+  const took = formatDuration((run.endedAt ?? now) - from);
+  if (run.state === "queued" && position !== null)
+    return `Waiting for ${run.target ?? run.candidates.join(" or ")}, place ${position}`;
+  const state = STATES[run.state];
+  const words = `${state[0]?.toUpperCase()}${state.slice(1)}`;
+  return `${words}${run.outcome !== null && !hasEnded(run) ? ", cleaning up" : ""} · ${took}`;
+}
+
+function footer(story: Story): KnownBlock[] {
+  const { run, kept, now } = story;
+  const why = run.reason !== null && run.state !== "succeeded" ? [escapeMrkdwn(run.reason)] : [];
+  const stands =
+    kept === null
+      ? []
+      : [
+          `Kept until ${slackDate(kept.until)}, ${keptLeft(kept.until, now)}${kept.url === null ? "" : ` · ${escapeMrkdwn(kept.url)}`}`,
+        ];
+  const said = [...why, ...stands].map((text) => cut(text, LONGEST_SECTION));
+  const context: KnownBlock[] =
+    said.length === 0
+      ? []
+      : [{ type: "context", block_id: "foot", elements: said.map((text) => ({ type: "mrkdwn", text })) }];
+  return [...context, ...buttons(story)];
+}
+
+function buttons(story: Story): KnownBlock[] {
+  const actions = runButtons(story);
+  return actions.elements.length === 0 ? [] : [actions];
+}
+
+function section(id: string, text: string): KnownBlock {
+  return { type: "section", block_id: id, text: { type: "mrkdwn", text: cut(text, LONGEST_SECTION) } };
+}
+
+/** Rich text takes words as they are: nothing in them is markup, a link or a ping. */
+function lines(texts: readonly string[]): RichTextBlock {
+  const text = cut(texts.join("\n"), LONGEST_CARD_TEXT);
+  return {
+    type: "rich_text",
+    elements: [{ type: "rich_text_section", elements: [{ type: "text", text }] }],
+  };
+}
+
+function inChunks(all: readonly string[], longest: number): string[] {
+  const chunks: string[] = [];
+  for (const one of all.map((line) => cut(line, longest))) {
+    const last = chunks.at(-1);
+    if (last !== undefined && last.length + one.length < longest)
+      chunks[chunks.length - 1] = `${last}\n${one}`;
+    else chunks.push(one);
+  }
+  return chunks;
+}
+
+/** Half of an emoji is not valid text. */
+function cut(text: string, longest = LONGEST_TITLE): string {
+  if (text.length <= longest) return text;
+  return `${text.slice(0, longest - 2).replace(/[\ud800-\udbff]$/, "")} …`;
+}
