@@ -114,10 +114,7 @@ function openOrRecent(db: Queryable, surface: string, key: string, since: number
         .on("message.key", "=", "message"),
     )
     .leftJoin("posts as shown", (join) =>
-      join
-        .onRef("shown.run_id", "=", "runs.id")
-        .on("shown.surface", "=", surface)
-        .on("shown.key", "=", key),
+      join.onRef("shown.run_id", "=", "runs.id").on("shown.surface", "=", surface).on("shown.key", "=", key),
     )
     .select(["runs.id", "runs.ended_at", "message.external_id", "shown.sent_at"])
     .where((eb) => eb.or([eb("runs.ended_at", "is", null), eb("runs.ended_at", ">", since)]))

@@ -19,15 +19,19 @@ export function slackLogger(log: Logger): SlackLogger {
   };
 }
 
+/** For calls that change nothing. */
+export const ONE_MORE_TRY = { retries: 1, minTimeout: 200, maxTimeout: 1_000 };
+
 /**
  * Options of every WebClient. Left to itself it tries 10 times over 30 minutes without a time-out, and a 429
- * stops its whole queue: here trying again is the outbox's affair.
+ * stops its whole queue: here trying again is the outbox's affair. A message whose answer was lost would be posted
+ * twice by a client that tries again by itself.
  */
 export function clientOptions(options: { apiUrl: string | undefined; log: Logger }): webApi.WebClientOptions {
   return {
     ...(options.apiUrl === undefined ? {} : { slackApiUrl: options.apiUrl }),
     timeout: 10_000,
-    retryConfig: { retries: 1, minTimeout: 200, maxTimeout: 1_000 },
+    retryConfig: { retries: 0 },
     rejectRateLimitedCalls: true,
     allowAbsoluteUrls: false,
     maxRequestConcurrency: 20,

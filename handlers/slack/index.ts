@@ -11,7 +11,8 @@ import type { Redactor } from "../../src/util/redact.ts";
 import type { Dispatch } from "../dispatch.ts";
 import { type SlackAsker, slackAuthority } from "../roles.ts";
 import { Turnstile } from "../turnstile.ts";
-import { clientOptions, slackLogger } from "./client.ts";
+import { Budget } from "./budget.ts";
+import { clientOptions, ONE_MORE_TRY, slackLogger } from "./client.ts";
 import {
   askerOf,
   handleSlashCommand,
@@ -46,6 +47,8 @@ export interface SlackOptions {
 /** Slack's side of the bot. The inbox and the outbox are made with its parts and given back to `connect`. */
 export interface Slack {
   readonly client: webApi.WebClient;
+  /** What all its parts together may ask of Slack. */
+  readonly budget: Budget;
   readonly send: Send;
   readonly inboxHandler: InboxHandler;
   connect(parts: { inbox: Inbox; outbox: Outbox }): SlackEntrance;
@@ -64,7 +67,10 @@ export function createSlack(options: SlackOptions): Slack {
   const { settings, services, log } = options;
   const shared = clientOptions({ apiUrl: settings.apiUrl, log });
   const client = new webApi.WebClient(settings.botToken, shared);
-  const directory = createDirectory(client, options);
+  // Looking a second time does no harm, as posting does.
+  const looking = new webApi.WebClient(settings.botToken, { ...shared, retryConfig: ONE_MORE_TRY });
+  const directory = createDirectory(looking, options);
+  const budget = new Budget();
   const authority = (asker: SlackAsker) =>
     slackAuthority(directory, services.config().config, asker, (error) =>
       log.warn({ err: error }, "Slack could not be asked about a person"),
@@ -77,7 +83,8 @@ export function createSlack(options: SlackOptions): Slack {
   });
   return {
     client,
-    send: createSender(client, log),
+    budget,
+    send: createSender(client, budget, log),
     inboxHandler: {
       lane: laneOf,
       handle: (payload, circumstances) => handOver(bolt, turnstile, payload, circumstances),

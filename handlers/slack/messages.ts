@@ -44,7 +44,7 @@ const marked = z.looseObject({
   ts: z.string(),
   metadata: z.looseObject({
     event_type: z.literal(EVENT_TYPE),
-    event_payload: z.looseObject({ run: z.string(), keys: z.array(z.string()) }),
+    event_payload: z.looseObject({ run: z.string(), keys: z.string() }),
   }),
 });
 
@@ -80,7 +80,7 @@ export class Messages {
     marks: readonly Mark[],
     threadTs: string | null = null,
   ): Promise<Posted> {
-    const payload = { run: marks[0]?.run ?? "", keys: marks.map(({ key }) => key) };
+    const payload = { run: marks[0]?.run ?? "", keys: marks.map(({ key }) => key).join("\n") };
     const metadata = { event_type: EVENT_TYPE, event_payload: payload };
     const answer = await this.#inSomeForm("chat.postMessage", channel, content, (text, blocks) =>
       this.#client.chat.postMessage({
@@ -124,7 +124,8 @@ export class Messages {
               );
         const found = (answer.messages ?? []).flatMap((message) => marked.safeParse(message).data ?? []);
         const ours = found.find(
-          ({ metadata: { event_payload: payload } }) => payload.run === mark.run && payload.keys.includes(mark.key),
+          ({ metadata: { event_payload: payload } }) =>
+            payload.run === mark.run && payload.keys.split("\n").includes(mark.key),
         );
         if (ours) return ours.ts;
         cursor = answer.response_metadata?.next_cursor;
@@ -134,7 +135,10 @@ export class Messages {
     } catch (error) {
       const said = slackErrorOf(error);
       if (said !== "missing_scope" && !HOPELESS.has(said ?? "")) throw error;
-      this.#log.warn({ error: said }, "the bot may not read its channel: a lost message cannot be looked for");
+      this.#log.warn(
+        { error: said },
+        "the bot may not read its channel: a lost message cannot be looked for",
+      );
       return null;
     }
   }
@@ -158,7 +162,10 @@ export class Messages {
           return "hopeless";
         }
         if (!FORM_REFUSED.has(said) || blocks === undefined) throw error;
-        this.#log.warn({ error: said, form }, "Slack refuses this form of the message; a plainer one is tried");
+        this.#log.warn(
+          { error: said, form },
+          "Slack refuses this form of the message; a plainer one is tried",
+        );
         if (said !== "msg_blocks_too_long") this.#refusedForms = form + 1;
       }
     }

@@ -303,8 +303,9 @@ function joined(replies: readonly Reply[]): Reply[][] {
 /** Where the run was asked for, when that was a channel. */
 function originOf(run: RunView): string | null {
   const origin = run.input.origin;
-  if (typeof origin !== "object" || origin === null || Array.isArray(origin)) return null;
-  return typeof origin.channel === "string" ? origin.channel : null;
+  const channel =
+    typeof origin === "object" && origin !== null && "channel" in origin ? origin.channel : null;
+  return typeof channel === "string" ? channel : null;
 }
 
 function blank(runId: number, key: string): Post {

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import type { Send, Sent } from "../../src/engine/outbox.ts";
 import { messageOf } from "../../src/util/errors.ts";
+import type { Budget } from "./budget.ts";
 import { retryAfterMsOf, slackErrorOf } from "./directory.ts";
 
 /** What the outbox sends to Slack. `text` is mrkdwn, escaped already. */
@@ -53,8 +54,30 @@ const NO_WAY_IN = new Set([
   "ekm_access_denied",
 ]);
 
+/** The bot's own limit: a moment later there is room. */
+class TooSoon extends Error {
+  readonly retryAfter: number;
+
+  constructor(ms: number) {
+    super("too many messages at once");
+    // Seconds, as Slack's own refusals have it.
+    this.retryAfter = ms / 1_000;
+  }
+}
+
 /** Sends what the outbox holds for Slack. */
-export function createSender(client: webApi.WebClient, log: Logger, fetchFn: typeof fetch = fetch): Send {
+export function createSender(
+  client: webApi.WebClient,
+  budget: Budget,
+  log: Logger,
+  fetchFn: typeof fetch = fetch,
+): Send {
+  const say = async (channel: string, text: string): Promise<void> => {
+    const wait = budget.wait("chat.postMessage", channel);
+    if (wait > 0) throw new TooSoon(wait);
+    budget.spend("chat.postMessage", channel);
+    await client.chat.postMessage({ channel, text, unfurl_links: false, unfurl_media: false });
+  };
   const byResponseUrl = async (url: string | null, type: "ephemeral" | "in_channel", text: string) => {
     if (url === null) return false;
     try {
@@ -75,22 +98,23 @@ export function createSender(client: webApi.WebClient, log: Logger, fetchFn: typ
   const reply = async ({ text, user, channel, responseUrl }: OutgoingBody<"reply">): Promise<void> => {
     if (await byResponseUrl(responseUrl, "ephemeral", text)) return;
     try {
+      budget.spend("chat.postEphemeral");
       await client.chat.postEphemeral({ channel, user, text });
     } catch (error) {
       if (!NO_WAY_IN.has(slackErrorOf(error) ?? "")) throw error;
-      await client.chat.postMessage({ channel: user, text, unfurl_links: false });
+      await say(user, text);
     }
   };
   const post = async ({ text, channel, responseUrl }: OutgoingBody<"post">): Promise<void> => {
     try {
-      await client.chat.postMessage({ channel, text, unfurl_links: false, unfurl_media: false });
+      await say(channel, text);
     } catch (error) {
       if (!NO_WAY_IN.has(slackErrorOf(error) ?? "")) throw error;
       if (!(await byResponseUrl(responseUrl, "in_channel", text))) throw error;
     }
   };
   const direct = async ({ text, user }: OutgoingBody<"direct">): Promise<void> => {
-    await client.chat.postMessage({ channel: user, text, unfurl_links: false });
+    await say(user, text);
   };
   return async ({ kind, body }) => {
     const cut = { ...body, text: String(body.text ?? "").slice(0, LONGEST_TEXT) };

@@ -146,6 +146,7 @@ export async function startBot(
     ? createSlackPublisher({
         db: database.db,
         client: slack.client,
+        budget: slack.budget,
         services: commandServices,
         redact,
         log,

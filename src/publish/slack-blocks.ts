@@ -2,7 +2,15 @@ import type { KnownBlock, PlanBlock, RichTextBlock, TaskCardBlock } from "@slack
 import { formatDuration } from "../util/format.ts";
 import { keptLeft, stepProgress, timeLeft } from "./estimate.ts";
 import { runButtons } from "./slack-actions.ts";
-import { countsText, escapeMrkdwn, headLine, messageText, ownError, STATES, slackDate } from "./slack-text.ts";
+import {
+  countsText,
+  escapeMrkdwn,
+  headLine,
+  messageText,
+  ownError,
+  STATES,
+  slackDate,
+} from "./slack-text.ts";
 import { type Stage, stagesOf } from "./stages.ts";
 import { hasEnded, type Story } from "./story.ts";
 

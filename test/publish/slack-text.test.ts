@@ -37,8 +37,10 @@ function step(
   };
 }
 
+const QUIET = { usual: { total: null, steps: new Map() }, position: null, kept: null } as const;
+
 const texts = (steps: readonly StepView[], run: Partial<RunView> = {}) =>
-  threadReplies({ run: { ...RUN, ...run } as RunView, steps, tails: new Map(), now: 60_000 }).map(
+  threadReplies({ run: { ...RUN, ...run } as RunView, steps, tails: new Map(), ...QUIET, now: 60_000 }).map(
     ({ text }) => text.split("\n")[0],
   );
 
@@ -85,7 +87,13 @@ describe("the thread", () => {
     expect(texts(steps).at(-1)).toBe("✗ *Migrate* failed: the disk is full");
     const person = { id: "slack:U0DEVELOPER", name: "developer" };
     const run = { ...RUN, requestedBy: person, target: "stg1", sha: null, facts: { instanceId: "i-0a1" } };
-    const message = messageText({ run: run as unknown as RunView, steps, tails: new Map(), now: 60_000 });
+    const message = messageText({
+      run: run as unknown as RunView,
+      steps,
+      tails: new Map(),
+      ...QUIET,
+      now: 60_000,
+    });
     expect(message.split("\n")[0]).toContain("run #7 by <@U0DEVELOPER>");
     expect(message).toContain("✗ Migrate 1s: the disk is full");
     expect(message.split("\n")[1]).toBe("running · 1m · i-0a1");
