@@ -66,6 +66,9 @@ test("Slack's manifest is valid and asks for no more than is explained", () => {
   const manifest = slackManifest.parse(load("slack.yml"));
   expect(manifest.oauth_config.scopes.bot).toEqual([
     "commands",
+    "channels:history",
+    "groups:history",
+    "metadata.message:read",
     "chat:write",
     "files:write",
     "users:read",

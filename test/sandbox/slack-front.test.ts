@@ -114,9 +114,9 @@ describe("tokens and scopes", () => {
   });
 
   test("a method whose scope slack.yml lacks is refused, one that it has is not", async () => {
-    const refused = await call("conversations.history", { channel: CHANNEL.id });
+    const refused = await call("reactions.add", { channel: CHANNEL.id, name: "eyes" });
     expect(refused.body).toMatchObject({ ok: false, error: "missing_scope" });
-    expect(String(refused.body.needed)).toContain("channels:history");
+    expect(String(refused.body.needed)).toContain("reactions:write");
     expect(String(refused.body.provided)).toContain("chat:write");
     expect((await call("usergroups.users.list", { usergroup: "S0DEVELOPERS" })).body.users).toEqual([
       "U0DEVELOPER",

@@ -34,11 +34,11 @@ const MAY: Readonly<Record<string, RegExp>> = {
   "src/cloud": /^(src\/util\/|src\/config\/index\.ts$|@aws-sdk\/|@smithy\/|zod$|yaml$)/,
   "src/remote": /^(src\/util\/|node-ssh$|ssh2$|zod$)/,
   "src/testing": /^(src\/util\/|src\/remote\/index\.ts$|zod$)/,
-  "src/publish": /^(src\/util\/|src\/engine\/types\.ts$)/,
+  "src/publish": /^(src\/util\/|src\/engine\/types\.ts$|@slack\/types$)/,
   "src/pipelines": /^(src\/(util|engine)\/|src\/(cloud|config|remote|testing)\/index\.ts$|pino$)/,
   commands: /^(src\/(util|engine)\/|src\/config\/|fastest-levenshtein$|zod$)/,
   handlers:
-    /^(src\/(util|engine|publish|config)\/|commands\/|db\/|@slack\/bolt$|probot$|prom-client$|pino$|zod$)/,
+    /^(src\/(util|engine|publish|config)\/|commands\/|db\/|@slack\/(bolt|types)$|probot$|prom-client$|pino$|zod$)/,
 };
 
 function roomOf(file: string): string | undefined {
