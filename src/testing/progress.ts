@@ -74,13 +74,15 @@ export class ProgressFollower {
   }
 
   get progress(): TestProgress {
-    const outcomes = [...this.#ends.values()].filter((end) => end.final).map(outcomeOfEnd);
+    const ends = [...this.#ends.values()].filter((end) => end.final);
+    const outcomes = ends.map((end) => (missingBrowserOf(end) === undefined ? outcomeOfEnd(end) : "notRun"));
     const count = (...wanted: TestOutcome[]) => outcomes.filter((item) => wanted.includes(item)).length;
     return {
       browser: this.#browser,
       passed: count("passed", "flaky"),
       failed: count("failed"),
       skipped: count("skipped"),
+      notRun: count("notRun"),
       total: this.#total,
       running: this.#running.size,
     };
@@ -99,7 +101,7 @@ export class ProgressFollower {
     let reason: string | undefined;
     for (const [id, name] of this.#names) {
       const end = this.#ends.get(id);
-      const missing = end?.message === undefined ? undefined : reasonUnavailable(plain(end.message));
+      const missing = end && missingBrowserOf(end);
       reason ??= missing;
       const outcome = end?.final !== true || missing !== undefined ? "notRun" : outcomeOfEnd(end);
       counts[outcome] += 1;
@@ -152,6 +154,11 @@ export class ProgressFollower {
         return;
     }
   }
+}
+
+/** Why the test's browser could not be started, when it is not on this machine. */
+function missingBrowserOf({ message }: EndEvent): string | undefined {
+  return message === undefined ? undefined : reasonUnavailable(plain(message));
 }
 
 function outcomeOfEnd(end: EndEvent): TestOutcome {

@@ -93,6 +93,8 @@ export interface TestProgress {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** Their browser is not on this machine, or they were interrupted. */
+  readonly notRun: number;
   /** Tests that were collected; 0 until the suite is loaded. */
   readonly total: number;
   /** Tests that are being run at this moment. */

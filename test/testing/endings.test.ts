@@ -66,7 +66,15 @@ test("a bot that is killed in the middle: the next one joins, no test runs twice
   const seen: TestProgress[] = [];
   const joined = runnerIn(folder).run(request, { onProgress: (progress) => seen.push(progress) });
   await until(() => seen.length > 0);
-  expect(seen[0]).toEqual({ browser: "chrome", passed: 2, failed: 0, skipped: 0, total: 5, running: 1 });
+  expect(seen[0]).toEqual({
+    browser: "chrome",
+    passed: 2,
+    failed: 0,
+    skipped: 0,
+    notRun: 0,
+    total: 5,
+    running: 1,
+  });
   writeFileSync(join(folder, "go"), "");
   const run = finished(await joined);
   expect(run.verdict).toMatchObject({ ok: true, code: "tests_passed" });

@@ -163,16 +163,18 @@ async function unlessShutdown<T>(signal: AbortSignal, work: (signal: AbortSignal
   return await Promise.race([work(cancel.signal), left]);
 }
 
+const COUNTED = ["passed", "failed", "skipped", "notRun", "total"] as const;
+type Counted = Readonly<Record<(typeof COUNTED)[number], number>>;
+
 function progressTeller(step: Step) {
-  const browsers = new Map<string, { passed: number; failed: number; skipped: number; total: number }>();
-  return (progress: { browser: string; passed: number; failed: number; skipped: number; total: number }) => {
+  const browsers = new Map<string, Counted>();
+  return (progress: Counted & { readonly browser: string }) => {
     browsers.set(progress.browser, progress);
-    const sum = { passed: 0, failed: 0, skipped: 0, total: 0 };
-    for (const one of browsers.values()) {
-      for (const key of ["passed", "failed", "skipped", "total"] as const) sum[key] += one[key];
-    }
+    const sum = { passed: 0, failed: 0, skipped: 0, notRun: 0, total: 0 };
+    for (const one of browsers.values()) for (const key of COUNTED) sum[key] += one[key];
+    const total = sum.total - sum.notRun;
     const done = sum.passed + sum.failed + sum.skipped;
-    step.detail(`${done} of ${sum.total} tests${sum.failed > 0 ? `, ${sum.failed} failed` : ""}`);
+    step.detail(`${done} of ${total} tests${sum.failed > 0 ? `, ${sum.failed} failed` : ""}`);
   };
 }
 
