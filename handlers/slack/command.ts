@@ -1,13 +1,9 @@
 import { z } from "zod";
-import { refusalText } from "../../commands/lib/refusal-text.ts";
 import { fromSlack } from "../../commands/lib/slack-text.ts";
-import { toSlack } from "../../commands/lib/text.ts";
 import type { Circumstances } from "../../src/engine/inbox.ts";
-import type { Outbox } from "../../src/engine/outbox.ts";
-import type { Redactor } from "../../src/util/redact.ts";
-import type { Dispatch, Dispatched } from "../dispatch.ts";
+import type { Dispatch } from "../dispatch.ts";
 import type { Authority, SlackAsker } from "../roles.ts";
-import type { OutgoingBody, OutgoingKind } from "./sender.ts";
+import { type AnswerOptions, sendAnswers } from "./answers.ts";
 
 /** https://docs.slack.dev/interactivity/implementing-slash-commands/#app_command_handling */
 export const slashCommand = z.object({
@@ -27,10 +23,8 @@ export interface InTurn extends Circumstances {
   turn(): Promise<void>;
 }
 
-export interface SlackCommandOptions {
+export interface SlackCommandOptions extends AnswerOptions {
   readonly dispatch: Dispatch;
-  readonly outbox: Outbox;
-  readonly redact: Redactor;
   authority(asker: SlackAsker): Promise<Authority>;
 }
 
@@ -59,34 +53,7 @@ export async function handleSlashCommand(
     late: circumstances.late,
     interrupted: circumstances.interrupted,
   });
-  await answer(options, command, dispatched);
-}
-
-async function answer(
-  { outbox, redact }: SlackCommandOptions,
-  command: SlashCommand,
-  { outcome }: Dispatched,
-): Promise<void> {
-  const send = async <K extends OutgoingKind>(kind: K, lane: string, body: OutgoingBody<K>, key: string) =>
-    await outbox.enqueue({
-      surface: "slack",
-      kind,
-      lane,
-      body: { ...body, text: redact.text(body.text) },
-      dedupeKey: `slack:${command.trigger_id}/${key}`,
-    });
-  const { channel_id: channel, user_id: user } = command;
-  const responseUrl = command.response_url ?? null;
-  if (outcome.refused) {
-    const text = `${toSlack(refusalText(outcome))} (\`${outcome.reasonCode}\`)`;
-    return await send("reply", user, { text, user, channel, responseUrl }, "reply");
-  }
-  const text = toSlack(outcome.text);
-  if (outcome.audience === "channel") await send("post", channel, { text, channel, responseUrl }, "post");
-  else await send("reply", user, { text, user, channel, responseUrl }, "reply");
-  for (const [index, told] of (outcome.tell ?? []).entries()) {
-    const id = /^slack:(.+)$/.exec(told.person.id)?.[1];
-    if (id === undefined) continue;
-    await send("direct", id, { text: toSlack(told.text), user: id }, `tell-${index}`);
-  }
+  const { trigger_id: key, channel_id: channel, user_id: user } = command;
+  const to = { key, channel, user, responseUrl: command.response_url ?? null };
+  await sendAnswers(options, to, dispatched.outcome);
 }

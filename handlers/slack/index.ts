@@ -12,14 +12,9 @@ import type { Dispatch } from "../dispatch.ts";
 import { type SlackAsker, slackAuthority } from "../roles.ts";
 import { Turnstile } from "../turnstile.ts";
 import { Budget } from "./budget.ts";
+import { type ButtonOptions, blockActions, handleButton } from "./buttons.ts";
 import { clientOptions, ONE_MORE_TRY, slackLogger } from "./client.ts";
-import {
-  askerOf,
-  handleSlashCommand,
-  type InTurn,
-  type SlackCommandOptions,
-  slashCommand,
-} from "./command.ts";
+import { askerOf, handleSlashCommand, type InTurn, slashCommand } from "./command.ts";
 import { createDirectory } from "./directory.ts";
 import {
   createHttpEntrance,
@@ -62,6 +57,8 @@ export interface SlackEntrance {
 }
 
 const CIRCUMSTANCES = "slipway";
+/** The command that slack.yml names, as people are shown it. */
+const COMMAND = "/stg";
 
 export function createSlack(options: SlackOptions): Slack {
   const { settings, services, log } = options;
@@ -76,10 +73,15 @@ export function createSlack(options: SlackOptions): Slack {
       log.warn({ err: error }, "Slack could not be asked about a person"),
     );
   const turnstile = new Turnstile();
-  let commandOptions: SlackCommandOptions | undefined;
-  const bolt = createBolt(options, shared, async (body, circumstances) => {
-    if (!commandOptions) throw new Error("Slack is not connected yet.");
-    await handleSlashCommand(commandOptions, slashCommand.parse(body), circumstances);
+  let connected: ButtonOptions | undefined;
+  const connection = () => {
+    if (!connected) throw new Error("Slack is not connected yet.");
+    return connected;
+  };
+  const bolt = createBolt(options, shared, {
+    command: (body, circumstances) =>
+      handleSlashCommand(connection(), slashCommand.parse(body), circumstances),
+    button: (body, circumstances) => handleButton(connection(), blockActions.parse(body), circumstances),
   });
   return {
     client,
@@ -90,7 +92,8 @@ export function createSlack(options: SlackOptions): Slack {
       handle: (payload, circumstances) => handOver(bolt, turnstile, payload, circumstances),
     },
     connect: ({ inbox, outbox }) => {
-      commandOptions = { dispatch: options.dispatch, outbox, redact: options.redact, authority };
+      const { dispatch, redact } = options;
+      connected = { dispatch, outbox, redact, authority, services, prefix: COMMAND };
       const events = new Set(options.events);
       const intake: Intake = {
         keyOf: (body) => deliveryKey(body, events),
@@ -137,7 +140,7 @@ async function handOver(
 function createBolt(
   options: SlackOptions,
   shared: webApi.WebClientOptions,
-  onCommand: (body: unknown, circumstances: InTurn) => Promise<void>,
+  on: Record<"command" | "button", (body: unknown, circumstances: InTurn) => Promise<void>>,
 ): App {
   const fromInbox: Receiver = { init: () => {}, start: async () => {}, stop: async () => {} };
   const bolt = new App({
@@ -150,7 +153,10 @@ function createBolt(
   });
   bolt.command(/.*/, async ({ command, context }) => {
     // Put there by handOver; Bolt passes it on untouched.
-    await onCommand(command, context[CIRCUMSTANCES] as InTurn);
+    await on.command(command, context[CIRCUMSTANCES] as InTurn);
+  });
+  bolt.action({ type: "block_actions" }, async ({ body, context }) => {
+    await on.button(body, context[CIRCUMSTANCES] as InTurn);
   });
   bolt.error(async (error) => {
     throw error;

@@ -62,11 +62,11 @@ export class Stories {
     return waiting.find(({ runId }) => runId === run.id)?.position ?? null;
   }
 
-  /** What this run has left standing, if its time to live is still to come. */
+  /** What this run has left standing, or has worked on, if its time to live is still to come. */
   async #kept(run: RunView): Promise<Kept | null> {
     if (run.target === null || !hasEnded(run)) return null;
     const owed = await this.#services.engine.obligations({ runId: run.id, open: true });
-    const due = owed.filter((one) => one.runId === run.id && one.due !== null).map(({ due }) => due ?? 0);
+    const due = owed.flatMap((one) => (one.due === null ? [] : [one.due]));
     if (due.length === 0) return null;
     const url = typeof run.facts.url === "string" ? run.facts.url : null;
     return { slot: run.target, until: Math.min(...due), url };

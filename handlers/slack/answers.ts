@@ -1,0 +1,48 @@
+import { refusalText } from "../../commands/lib/refusal-text.ts";
+import { toSlack } from "../../commands/lib/text.ts";
+import type { Outcome } from "../../commands/services.ts";
+import type { Outbox } from "../../src/engine/outbox.ts";
+import type { Redactor } from "../../src/util/redact.ts";
+import type { OutgoingBody, OutgoingKind } from "./sender.ts";
+
+/** Who asked, where, and how they can be answered. */
+export interface Addressee {
+  /** The same for a repeated delivery: each answer is sent once. */
+  readonly key: string;
+  readonly channel: string;
+  readonly user: string;
+  readonly responseUrl: string | null;
+}
+
+export interface AnswerOptions {
+  readonly outbox: Outbox;
+  readonly redact: Redactor;
+}
+
+/** Puts a command's answers into the outbox, each once: refusals to their author only, changes to the channel. */
+export async function sendAnswers(
+  { outbox, redact }: AnswerOptions,
+  { key, channel, user, responseUrl }: Addressee,
+  outcome: Outcome,
+): Promise<void> {
+  const send = async <K extends OutgoingKind>(kind: K, lane: string, body: OutgoingBody<K>, part: string) =>
+    await outbox.enqueue({
+      surface: "slack",
+      kind,
+      lane,
+      body: { ...body, text: redact.text(body.text) },
+      dedupeKey: `slack:${key}/${part}`,
+    });
+  if (outcome.refused) {
+    const text = `${toSlack(refusalText(outcome))} (\`${outcome.reasonCode}\`)`;
+    return await send("reply", user, { text, user, channel, responseUrl }, "reply");
+  }
+  const text = toSlack(outcome.text);
+  if (outcome.audience === "channel") await send("post", channel, { text, channel, responseUrl }, "post");
+  else await send("reply", user, { text, user, channel, responseUrl }, "reply");
+  for (const [index, told] of (outcome.tell ?? []).entries()) {
+    const id = /^slack:(.+)$/.exec(told.person.id)?.[1];
+    if (id === undefined) continue;
+    await send("direct", id, { text: toSlack(told.text), user: id }, `tell-${index}`);
+  }
+}

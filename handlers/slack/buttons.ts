@@ -1,0 +1,118 @@
+import { z } from "zod";
+import { t } from "../../commands/lib/text.ts";
+import { type CommandServices, type Outcome, refuse } from "../../commands/services.ts";
+import type { RunView } from "../../src/engine/types.ts";
+import { EXTEND_BY, RUN_ACTIONS, type RunAction } from "../../src/publish/slack-actions.ts";
+import type { SlackAsker } from "../roles.ts";
+import { sendAnswers } from "./answers.ts";
+import type { InTurn, SlackCommandOptions } from "./command.ts";
+
+/** https://docs.slack.dev/reference/interaction-payloads/block_actions-payload */
+export const blockActions = z.object({
+  type: z.literal("block_actions"),
+  trigger_id: z.string().min(1).max(200),
+  user: z.object({
+    id: z.string().min(1),
+    team_id: z.string().optional(),
+    username: z.string().optional(),
+    name: z.string().optional(),
+  }),
+  team: z.object({ id: z.string() }).nullish(),
+  container: z.object({ message_ts: z.string().optional(), view_id: z.string().optional() }).optional(),
+  channel: z.object({ id: z.string() }).nullish(),
+  response_url: z.string().optional(),
+  actions: z
+    .array(z.object({ action_id: z.string(), value: z.string().optional() }))
+    .min(1)
+    .max(20),
+});
+export type BlockActions = z.infer<typeof blockActions>;
+
+export interface ButtonOptions extends SlackCommandOptions {
+  readonly services: CommandServices;
+  /** How people call the bot. */
+  readonly prefix: string;
+}
+
+/** Actions that begin a run: the same button of the same message begins one, however often it is pressed. */
+const BEGINS: ReadonlySet<RunAction> = new Set(["retest", "terminate", "retry"]);
+const ON_SLOT: ReadonlySet<RunAction> = new Set(["retest", "extend", "terminate"]);
+
+/** A button is its command, typed by the person who pressed it: same words, same roles, same answers. */
+export async function handleButton(
+  options: ButtonOptions,
+  click: BlockActions,
+  circumstances: InTurn,
+): Promise<void> {
+  const [pressed] = click.actions;
+  const action = actionOf(pressed?.action_id);
+  const runId = Number(pressed?.value);
+  if (action === null || !Number.isSafeInteger(runId) || runId < 1) return;
+  const { user, trigger_id: trigger } = click;
+  const asker = askerOf(click);
+  const to = {
+    key: `button:${trigger}`,
+    channel: click.channel?.id ?? user.id,
+    user: user.id,
+    responseUrl: click.response_url ?? null,
+  };
+  const words = await wordsOf(options.services, action, runId);
+  if ("refused" in words) return await sendAnswers(options, to, words);
+  const place = click.container?.message_ts ?? click.container?.view_id ?? "home";
+  const dispatched = await options.dispatch({
+    written: { words },
+    via: "slack",
+    prefix: options.prefix,
+    dedupeKey: BEGINS.has(action) ? `slack:button:${place}/${action}/${runId}` : `slack:${trigger}`,
+    origin: click.channel ? { channel: click.channel.id } : {},
+    authority: () => options.authority(asker),
+    turn: circumstances.turn,
+    late: circumstances.late,
+    interrupted: circumstances.interrupted,
+  });
+  await sendAnswers(options, to, dispatched.outcome);
+}
+
+export function askerOf({ user, team }: BlockActions): SlackAsker {
+  return {
+    userId: user.id,
+    teamId: user.team_id ?? team?.id ?? "",
+    userName: user.username ?? user.name ?? user.id,
+  };
+}
+
+function actionOf(actionId: string | undefined): RunAction | null {
+  const found = Object.entries(RUN_ACTIONS).find(([, id]) => id === actionId);
+  return found ? (found[0] as RunAction) : null;
+}
+
+async function wordsOf(
+  services: CommandServices,
+  action: RunAction,
+  runId: number,
+): Promise<readonly string[] | (Outcome & { refused: true })> {
+  const run = await services.engine.run(runId);
+  if (run === null) return refuse("unknown_run", t`There is no run #${runId}. Nothing was started.`);
+  if (ON_SLOT.has(action) && !(await isStanding(services, run)))
+    return refuse(
+      "nothing_there",
+      t`What run #${runId} left on ${run.target ?? "its slot"} is no longer there. Nothing was started.`,
+    );
+  const slot = run.target ?? "";
+  const id = String(runId);
+  const words: Record<RunAction, readonly string[]> = {
+    cancel: ["cancel", id],
+    logs: ["logs", id],
+    retry: ["retry", id],
+    retest: ["test", slot, "--failed"],
+    extend: ["extend", slot, EXTEND_BY],
+    terminate: ["terminate", slot],
+  };
+  return words[action];
+}
+
+/** An old message's buttons must not act on what somebody else has put on the slot since. */
+async function isStanding({ engine }: CommandServices, run: RunView): Promise<boolean> {
+  const owed = await engine.obligations({ runId: run.id, open: true });
+  return owed.some(({ due }) => due !== null);
+}
