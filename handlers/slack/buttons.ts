@@ -6,6 +6,7 @@ import { EXTEND_BY, RUN_ACTIONS, type RunAction } from "../../src/publish/slack-
 import type { SlackAsker } from "../roles.ts";
 import { sendAnswers } from "./answers.ts";
 import type { InTurn, SlackCommandOptions } from "./command.ts";
+import { HOME_LAUNCH } from "./home.ts";
 
 /** https://docs.slack.dev/reference/interaction-payloads/block_actions-payload */
 export const blockActions = z.object({
@@ -32,6 +33,8 @@ export interface ButtonOptions extends SlackCommandOptions {
   readonly services: CommandServices;
   /** How people call the bot. */
   readonly prefix: string;
+  /** Opens the launch form for a slot. */
+  openLaunchForm(triggerId: string, slot: string): Promise<void>;
 }
 
 /** Actions that begin a run: the same button of the same message begins one, however often it is pressed. */
@@ -45,6 +48,8 @@ export async function handleButton(
   circumstances: InTurn,
 ): Promise<void> {
   const [pressed] = click.actions;
+  if (pressed?.action_id === HOME_LAUNCH && pressed.value !== undefined)
+    return await options.openLaunchForm(click.trigger_id, pressed.value);
   const action = actionOf(pressed?.action_id);
   const runId = Number(pressed?.value);
   if (action === null || !Number.isSafeInteger(runId) || runId < 1) return;
@@ -73,7 +78,8 @@ export async function handleButton(
   await sendAnswers(options, to, dispatched.outcome);
 }
 
-export function askerOf({ user, team }: BlockActions): SlackAsker {
+/** Who pressed a button or sent a form. */
+export function askerOf({ user, team }: Pick<BlockActions, "user" | "team">): SlackAsker {
   return {
     userId: user.id,
     teamId: user.team_id ?? team?.id ?? "",

@@ -25,6 +25,8 @@ export interface InTurn extends Circumstances {
 
 export interface SlackCommandOptions extends AnswerOptions {
   readonly dispatch: Dispatch;
+  /** Opens the form that the command asks for by what it leaves out; false: carry it out as it stands. */
+  openForm?(command: SlashCommand, asker: SlackAsker): Promise<boolean>;
   authority(asker: SlackAsker): Promise<Authority>;
 }
 
@@ -42,6 +44,8 @@ export async function handleSlashCommand(
   command: SlashCommand,
   circumstances: InTurn,
 ): Promise<void> {
+  const isFresh = !circumstances.late && circumstances.attempt === 1;
+  if (isFresh && (await options.openForm?.(command, askerOf(command)))) return;
   const dispatched = await options.dispatch({
     written: { text: fromSlack(command.text) },
     via: "slack",

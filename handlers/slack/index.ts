@@ -23,7 +23,10 @@ import {
   type Intake,
   type SlackListener,
 } from "./entrance.ts";
+import { formView, viewSubmission } from "./forms.ts";
+import { Home } from "./home.ts";
 import { createSender } from "./sender.ts";
+import { handleHomeOpened, handleSubmission, openFormFor, type ShowForm } from "./submissions.ts";
 
 export interface SlackOptions {
   readonly settings: SlackSettings;
@@ -33,10 +36,6 @@ export interface SlackOptions {
   readonly guard: Guard;
   readonly log: Logger;
   readonly redact: Redactor;
-  /** Types of events that are stored and handed to Bolt's listeners, e.g. `app_home_opened`. */
-  readonly events?: readonly string[];
-  /** Adds listeners to the Bolt app (buttons, App Home). */
-  readonly extend?: (bolt: App) => void;
 }
 
 /** Slack's side of the bot. The inbox and the outbox are made with its parts and given back to `connect`. */
@@ -56,6 +55,8 @@ export interface SlackEntrance {
   stop(): Promise<void>;
 }
 
+/** Types of events that are stored and handled; the rest is acknowledged and forgotten. */
+const EVENTS: ReadonlySet<string> = new Set(["app_home_opened"]);
 const CIRCUMSTANCES = "slipway";
 /** The command that slack.yml names, as people are shown it. */
 const COMMAND = "/stg";
@@ -73,6 +74,9 @@ export function createSlack(options: SlackOptions): Slack {
       log.warn({ err: error }, "Slack could not be asked about a person"),
     );
   const turnstile = new Turnstile();
+  const home = new Home({ client, budget, services, redact: options.redact, log });
+  const showForm: ShowForm = async (triggerId, view) =>
+    void (await client.views.open({ trigger_id: triggerId, view }));
   let connected: ButtonOptions | undefined;
   const connection = () => {
     if (!connected) throw new Error("Slack is not connected yet.");
@@ -82,6 +86,8 @@ export function createSlack(options: SlackOptions): Slack {
     command: (body, circumstances) =>
       handleSlashCommand(connection(), slashCommand.parse(body), circumstances),
     button: (body, circumstances) => handleButton(connection(), blockActions.parse(body), circumstances),
+    form: (body, circumstances) => handleSubmission(connection(), viewSubmission.parse(body), circumstances),
+    home: (body) => handleHomeOpened(connection(), home, body),
   });
   return {
     client,
@@ -93,17 +99,39 @@ export function createSlack(options: SlackOptions): Slack {
     },
     connect: ({ inbox, outbox }) => {
       const { dispatch, redact } = options;
-      connected = { dispatch, outbox, redact, authority, services, prefix: COMMAND };
-      const events = new Set(options.events);
+      connected = {
+        dispatch,
+        outbox,
+        redact,
+        authority,
+        services,
+        prefix: COMMAND,
+        openForm: (command, asker) => openFormFor({ services, authority }, showForm, command, asker),
+        openLaunchForm: async (triggerId, slot) => {
+          const place = { channel: services.config().config.slack?.channel ?? null, slot };
+          await showForm(triggerId, await formView("launch", services, place));
+        },
+      };
       const intake: Intake = {
-        keyOf: (body) => deliveryKey(body, events),
+        keyOf: (body) => deliveryKey(body, EVENTS),
         stored: (body) => {
           const command = slashCommand.safeParse(body);
           // Looked up while earlier commands are still being handled.
           if (command.success) void authority(askerOf(command.data));
         },
       };
-      return createEntrance(options, shared, inbox, intake);
+      const entrance = createEntrance(options, shared, inbox, intake);
+      return {
+        ...entrance,
+        start: async () => {
+          home.start();
+          await entrance.start();
+        },
+        stop: async () => {
+          home.stop();
+          await entrance.stop();
+        },
+      };
     },
   };
 }
@@ -137,10 +165,12 @@ async function handOver(
   }
 }
 
+type Listener = (body: unknown, circumstances: InTurn) => Promise<void>;
+
 function createBolt(
   options: SlackOptions,
   shared: webApi.WebClientOptions,
-  on: Record<"command" | "button", (body: unknown, circumstances: InTurn) => Promise<void>>,
+  on: Record<"command" | "button" | "form" | "home", Listener>,
 ): App {
   const fromInbox: Receiver = { init: () => {}, start: async () => {}, stop: async () => {} };
   const bolt = new App({
@@ -158,10 +188,15 @@ function createBolt(
   bolt.action({ type: "block_actions" }, async ({ body, context }) => {
     await on.button(body, context[CIRCUMSTANCES] as InTurn);
   });
+  bolt.view({ type: "view_submission", callback_id: /.*/ }, async ({ body, context }) => {
+    await on.form(body, context[CIRCUMSTANCES] as InTurn);
+  });
+  bolt.event("app_home_opened", async ({ body, context }) => {
+    await on.home(body, context[CIRCUMSTANCES] as InTurn);
+  });
   bolt.error(async (error) => {
     throw error;
   });
-  options.extend?.(bolt);
   return bolt;
 }
 

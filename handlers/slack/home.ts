@@ -1,0 +1,171 @@
+import type { webApi } from "@slack/bolt";
+import type { ActionsBlock, Button, HomeView, KnownBlock } from "@slack/types";
+import type { Logger } from "pino";
+import { leasesOf } from "../../commands/lib/leases.ts";
+import { runLine } from "../../commands/lib/run-text.ts";
+import { holderText, slotState } from "../../commands/lib/slots.ts";
+import { lines, type Text, t, toSlack, who } from "../../commands/lib/text.ts";
+import type { CommandServices } from "../../commands/services.ts";
+import type { LeaseView, RunView } from "../../src/engine/types.ts";
+import { EXTEND_BY, RUN_ACTIONS } from "../../src/publish/slack-actions.ts";
+import { messageOf } from "../../src/util/errors.ts";
+import type { Redactor } from "../../src/util/redact.ts";
+import type { Budget } from "./budget.ts";
+
+export const HOME_LAUNCH = "home_launch";
+/** Two blocks a slot: Slack takes 100 in a view. */
+const MOST_SLOTS = 40;
+const RUNS_SHOWN = 8;
+const MARKS = { free: "○", busy: "▸", held: "■", dirty: "✗" } as const;
+const LONGEST_TEXT = 2_900;
+
+const NOTHING_TO_SEE: HomeView = {
+  type: "home",
+  blocks: [section(t`You have no role here, so there is nothing to see. A maintainer can give you one.`)],
+};
+
+/** Boards that were opened so long ago are not kept up to date any more, in ms. */
+const FOLLOWED_MS = 2 * 3_600_000;
+const GATHER_MS = 1_500;
+
+/** The board, as the bot's App Home shows it. */
+export async function homeView(services: CommandServices, redact: Redactor): Promise<HomeView> {
+  const slots = Object.keys(services.config().config.slots).slice(0, MOST_SLOTS);
+  const leases = await leasesOf(services.engine, slots);
+  const blocks = await Promise.all(leases.map((lease) => slotBlocks(services, lease)));
+  const runs = await services.engine.runs({ limit: RUNS_SHOWN });
+  const recent = lines(...runs.map((run) => runLine(services, run)));
+  const view: HomeView = {
+    type: "home",
+    callback_id: "slipway_board",
+    blocks: [
+      { type: "header", text: { type: "plain_text", text: "Staging slots", emoji: false } },
+      ...(blocks.length === 0 ? [section(t`The configuration has no slots.`)] : blocks.flat()),
+      { type: "divider" },
+      { type: "header", text: { type: "plain_text", text: "Last runs", emoji: false } },
+      section(runs.length === 0 ? t`None yet. Type /stg launch, or press Launch.` : recent),
+    ],
+  };
+  return redact.deep(view);
+}
+
+async function slotBlocks(services: CommandServices, lease: LeaseView): Promise<KnownBlock[]> {
+  const { engine } = services;
+  const waiting = await engine.queue(lease.resource);
+  const state = slotState(lease);
+  const said = state === "free" ? null : t` · ${holderText(services, lease)}`;
+  const queue =
+    waiting.length === 0
+      ? null
+      : t`Waiting: ${waiting.map(({ requestedBy }) => t`${who(requestedBy)}`).reduce((all, one) => t`${all}, ${one}`)}`;
+  const url = services.config().config.slots[lease.resource]?.url ?? null;
+  const text = lines(
+    t`${MARKS[state]} ${{ kind: "bold", text: lease.resource }} ${state}${said}`,
+    state === "free" || url === null ? null : t`${url}`,
+    queue,
+  );
+  const [last] = await engine.runs({ limit: 1, target: lease.resource });
+  return [section(text), ...buttons(lease, last ?? null)];
+}
+
+function buttons(lease: LeaseView, last: RunView | null): ActionsBlock[] {
+  const elements: Button[] = [];
+  const press = (actionId: string, value: string, text: string): Button => ({
+    type: "button",
+    action_id: actionId,
+    value,
+    text: { type: "plain_text", text, emoji: false },
+  });
+  if (lease.mode === "free") elements.push(press(HOME_LAUNCH, lease.resource, "Launch"));
+  if (lease.mode === "run" && lease.runId !== null) {
+    const id = String(lease.runId);
+    elements.push(press(RUN_ACTIONS.cancel, id, "Cancel"), press(RUN_ACTIONS.logs, id, "Logs"));
+  }
+  if (lease.mode === "kept" && last !== null) {
+    const id = String(last.id);
+    elements.push(press(RUN_ACTIONS.extend, id, `Extend by ${EXTEND_BY}`));
+    elements.push(press(RUN_ACTIONS.terminate, id, "Terminate"));
+  }
+  return elements.length === 0 ? [] : [{ type: "actions", block_id: `slot-${lease.resource}`, elements }];
+}
+
+function section(text: Text): KnownBlock {
+  return { type: "section", text: { type: "mrkdwn", text: toSlack(text).slice(0, LONGEST_TEXT) } };
+}
+
+/** Publishes the board to those who look at it, and again while it changes. */
+export class Home {
+  readonly #client: webApi.WebClient;
+  readonly #budget: Budget;
+  readonly #services: CommandServices;
+  readonly #redact: Redactor;
+  readonly #log: Logger;
+  readonly #openedAt = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #off: () => void = () => {};
+
+  constructor(parts: {
+    client: webApi.WebClient;
+    budget: Budget;
+    services: CommandServices;
+    redact: Redactor;
+    log: Logger;
+  }) {
+    this.#client = parts.client;
+    this.#budget = parts.budget;
+    this.#services = parts.services;
+    this.#redact = parts.redact;
+    this.#log = parts.log;
+  }
+
+  start(): void {
+    this.#off = this.#services.engine.onChange(({ type }) => {
+      if (type === "run" || type === "resource") this.#refreshSoon();
+    });
+  }
+
+  stop(): void {
+    this.#off();
+    clearTimeout(this.#timer);
+  }
+
+  /** Somebody has opened the board. Who may not see it is told so. */
+  async opened(user: string, mayLook: boolean): Promise<void> {
+    if (!mayLook) {
+      this.#budget.spend("views.publish");
+      await this.#client.views.publish({ user_id: user, view: NOTHING_TO_SEE });
+      return;
+    }
+    this.#openedAt.set(user, this.#services.clock.now());
+    await this.#publish(user);
+  }
+
+  #refreshSoon(): void {
+    if (this.#timer !== undefined || this.#openedAt.size === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#refresh();
+    }, GATHER_MS);
+    this.#timer.unref();
+  }
+
+  async #refresh(): Promise<void> {
+    const since = this.#services.clock.now() - FOLLOWED_MS;
+    for (const [user, at] of this.#openedAt) {
+      if (at < since) this.#openedAt.delete(user);
+      // The board is a convenience: it leaves half of the calls to those who open it now.
+      else if (this.#budget.wait("views.publish", null, 0.5) > 0) return this.#refreshSoon();
+      else {
+        await this.#publish(user).catch((error) =>
+          this.#log.warn({ err: messageOf(error) }, "a board in Slack could not be brought up to date"),
+        );
+      }
+    }
+  }
+
+  async #publish(user: string): Promise<void> {
+    this.#budget.spend("views.publish");
+    const view = await homeView(this.#services, this.#redact);
+    await this.#client.views.publish({ user_id: user, view });
+  }
+}
