@@ -120,13 +120,10 @@ export function createSlack(options: SlackOptions): Slack {
           if (command.success) void authority(askerOf(command.data));
         },
       };
+      home.start();
       const entrance = createEntrance(options, shared, inbox, intake);
       return {
         ...entrance,
-        start: async () => {
-          home.start();
-          await entrance.start();
-        },
         stop: async () => {
           home.stop();
           await entrance.stop();

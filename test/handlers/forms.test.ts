@@ -1,0 +1,144 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { FORMS, type FormKind } from "../../handlers/slack/forms.ts";
+import { HOME_LAUNCH } from "../../handlers/slack/home.ts";
+import { TEAM } from "../support/slack.ts";
+import { TestSurface } from "../support/surface.ts";
+
+let surface: TestSurface;
+beforeEach(async () => {
+  surface = await TestSurface.open();
+});
+afterEach(async () => {
+  await surface.close();
+});
+
+let count = 0;
+const form = (payload: object) => `payload=${encodeURIComponent(JSON.stringify(payload))}`;
+const picked = (value: string | null) => ({
+  type: "static_select",
+  selected_option: value === null ? null : { text: { type: "plain_text", text: value }, value },
+});
+const written = (value: string | null) => ({ type: "plain_text_input", value });
+
+/** Sends a form: https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload */
+async function submit(
+  kind: FormKind | "unheard_of",
+  values: Readonly<Record<string, object>>,
+  { user = "U0DEV", view = `V${++count}` } = {},
+): Promise<Response> {
+  return await surface.post(
+    form({
+      type: "view_submission",
+      trigger_id: `submit-${++count}`,
+      team: { id: TEAM, domain: "acme" },
+      user: { id: user, username: user.toLowerCase(), team_id: TEAM },
+      view: {
+        id: view,
+        type: "modal",
+        callback_id: kind === "unheard_of" ? kind : FORMS[kind],
+        private_metadata: JSON.stringify({ channel: "C0STAGING" }),
+        state: {
+          values: Object.fromEntries(
+            Object.entries(values).map(([name, value]) => [name, { [name]: value }]),
+          ),
+        },
+      },
+    }),
+  );
+}
+
+async function openHome(user: string): Promise<Record<string, string>> {
+  const known = surface.slack.of("views.publish").length;
+  await surface.post(
+    JSON.stringify({
+      type: "event_callback",
+      team_id: TEAM,
+      event_id: `Ev${++count}`,
+      event: { type: "app_home_opened", user, channel: "D0", tab: "home", event_ts: "1.0" },
+    }),
+    { type: "application/json" },
+  );
+  const calls = await surface.slack.called("views.publish", known + 1);
+  return { ...calls.at(-1)?.body };
+}
+
+const firstRun = async () => await surface.bot.services.engine.run(1);
+
+describe("a form", () => {
+  it("opens for launch alone while every slot is taken, and queues what it says", async () => {
+    surface.bot.pipelines.hold = true;
+    await surface.command("launch stg1");
+    await surface.command("launch stg2");
+    await expect.poll(() => surface.bot.runCount(), { timeout: 30_000 }).toBe(2);
+    await surface.command("launch", { trigger_id: "T-form" });
+    const [opened] = await surface.slack.called("views.open");
+    expect(opened?.body.trigger_id).toBe("T-form");
+    expect(opened?.body.view).toContain("stg1 (busy");
+    await submit("launch", { slot: picked("stg2"), reason: written("a demo; rm -rf / <!channel>") });
+    await expect.poll(() => surface.bot.runCount(), { timeout: 30_000 }).toBe(3);
+    const [waiting] = await surface.bot.services.engine.queue("stg2");
+    expect(waiting?.candidates).toEqual(["stg2"]);
+    expect((await surface.bot.services.engine.run(3))?.reason).toBe("a demo; rm -rf / <!channel>");
+  });
+
+  it("does not open while a slot is free, nor for those who may not; the words are carried out", async () => {
+    await surface.command("launch");
+    await expect.poll(() => surface.bot.runCount(), { timeout: 30_000 }).toBe(1);
+    await surface.command("lock", { user_id: "U0VIEW" });
+    const calls = await surface.slack.called("chat.postEphemeral", 2);
+    expect(calls.some(({ body }) => body.text?.includes("`missing_argument`"))).toBe(true);
+    expect(surface.slack.of("views.open")).toEqual([]);
+  });
+
+  it("that Slack does not show is replaced by the command's own answer", async () => {
+    surface.slack.instead.set("views.open", [{ body: { ok: false, error: "expired_trigger_id" } }]);
+    await surface.command("lock");
+    const [answer] = await surface.slack.called("chat.postEphemeral");
+    expect(answer?.body.text).toContain("`missing_argument`");
+  });
+
+  it("sent twice has one effect, and locks for its author", async () => {
+    await surface.command("lock");
+    await surface.slack.called("views.open");
+    const values = { slot: picked("stg1"), for: picked("2h"), reason: written("load test") };
+    await submit("lock", values, { view: "V-same" });
+    await submit("lock", values, { view: "V-same" });
+    await surface.slack.called("chat.postMessage");
+    const [lease] = await surface.bot.services.engine.leases(["stg1"]);
+    expect(lease).toMatchObject({ mode: "locked", reason: "load test" });
+    await surface.command("status");
+    await surface.slack.called("chat.postEphemeral");
+    expect(surface.slack.of("chat.postMessage")).toHaveLength(1);
+  });
+
+  it("is refused like its command, and one that nobody made does nothing", async () => {
+    expect((await submit("unheard_of", {})).status).toBe(200);
+    await submit("launch", { slot: picked("stg1") }, { user: "U0VIEW" });
+    const [refused] = await surface.slack.called("chat.postEphemeral");
+    expect(refused?.body.text).toContain("`role_missing`");
+    expect(await surface.bot.runCount()).toBe(0);
+    await submit("launch", { slot: picked("stg1"), tests: picked("none"), keep: picked("1h") });
+    await expect.poll(() => surface.bot.runCount(), { timeout: 30_000 }).toBe(1);
+    expect((await firstRun())?.input).toMatchObject({ keep: true, keepMs: 3_600_000 });
+  });
+});
+
+describe("App Home", () => {
+  it("is the board, and is brought up to date while it changes", async () => {
+    const { view } = await openHome("U0DEV");
+    expect(view).toContain("*stg1* free");
+    expect(view).toContain(HOME_LAUNCH);
+    await surface.command("lock stg1 --reason demo");
+    const calls = await surface.slack.called("views.publish", 2);
+    expect(calls[1]?.body).toMatchObject({ user_id: "U0DEV" });
+    expect(calls[1]?.body.view).toContain("*stg1* held");
+  });
+
+  it("shows nothing to those who have no role", async () => {
+    for (const user of ["U0GUEST", "U0STRANGE", "U0OTHER"]) {
+      const { view } = await openHome(user);
+      expect(view).toContain("no role");
+      expect(view).not.toContain("stg1");
+    }
+  });
+});
