@@ -1,4 +1,5 @@
 import type { webApi } from "@slack/bolt";
+import type { KnownBlock } from "@slack/types";
 import type { Logger } from "pino";
 import { z } from "zod";
 import type { Send, Sent } from "../../src/engine/outbox.ts";
@@ -18,7 +19,12 @@ export const outgoing = {
   /** To everyone in a channel; the response address is the way in where the bot is not a member. */
   post: z.object({ text: z.string(), channel: z.string(), responseUrl: z.string().nullable() }),
   /** To one person, in their own conversation with the bot. */
-  direct: z.object({ text: z.string(), user: z.string() }),
+  direct: z.object({
+    text: z.string(),
+    user: z.string(),
+    /** Block Kit as JSON; `[]` for words alone. */
+    blocks: z.string().optional(),
+  }),
 } as const;
 
 export type OutgoingKind = keyof typeof outgoing;
@@ -72,11 +78,17 @@ export function createSender(
   log: Logger,
   fetchFn: typeof fetch = fetch,
 ): Send {
-  const say = async (channel: string, text: string): Promise<void> => {
+  const say = async (channel: string, text: string, blocks: readonly KnownBlock[] = []): Promise<void> => {
     const wait = budget.wait("chat.postMessage", channel);
     if (wait > 0) throw new TooSoon(wait);
     budget.spend("chat.postMessage", channel);
-    await client.chat.postMessage({ channel, text, unfurl_links: false, unfurl_media: false });
+    await client.chat.postMessage({
+      channel,
+      text,
+      ...(blocks.length > 0 && { blocks: [...blocks] }),
+      unfurl_links: false,
+      unfurl_media: false,
+    });
   };
   const byResponseUrl = async (url: string | null, type: "ephemeral" | "in_channel", text: string) => {
     if (url === null) return false;
@@ -113,8 +125,8 @@ export function createSender(
       if (!(await byResponseUrl(responseUrl, "in_channel", text))) throw error;
     }
   };
-  const direct = async ({ text, user }: OutgoingBody<"direct">): Promise<void> => {
-    await say(user, text);
+  const direct = async ({ text, user, blocks = "[]" }: OutgoingBody<"direct">): Promise<void> => {
+    await say(user, text, JSON.parse(blocks) as KnownBlock[]);
   };
   return async ({ kind, body }) => {
     const cut = { ...body, text: String(body.text ?? "").slice(0, LONGEST_TEXT) };

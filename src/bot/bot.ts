@@ -9,6 +9,7 @@ import { createMetrics } from "../../handlers/http/metrics.ts";
 import { createHttpServer } from "../../handlers/http/server.ts";
 import { postAlarms } from "../../handlers/slack/alarms.ts";
 import { createSlack } from "../../handlers/slack/index.ts";
+import { Notices } from "../../handlers/slack/notices.ts";
 import { createSlackPublisher } from "../../handlers/slack/publisher.ts";
 import { createCloud } from "../cloud/index.ts";
 import {
@@ -154,6 +155,8 @@ export async function startBot(
       })
     : null;
 
+  const notices = slack ? new Notices({ services: commandServices, outbox, redact, log }) : null;
+
   const sweeper = new Sweeper({
     cloud,
     engine,
@@ -190,6 +193,7 @@ export async function startBot(
   await inbox.start();
   await outbox.start();
   await publisher?.start();
+  notices?.start();
   await entrance?.start();
   sweeper.start();
   housekeeping.start();
@@ -222,7 +226,7 @@ export async function startBot(
       log.info({ why, runs: engine.activeRuns }, "stopping; runs go on when it starts again");
       recovered = false;
       await Promise.all([http.close(), entrance?.stop()]);
-      await Promise.all([inbox.stop(), sweeper.stop(), housekeeping.stop()]);
+      await Promise.all([inbox.stop(), notices?.stop(), sweeper.stop(), housekeeping.stop()]);
       await engine.stop();
       await Promise.all([outbox.stop(), publisher?.stop()]);
       cloud.close();

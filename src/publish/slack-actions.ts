@@ -18,7 +18,8 @@ export const EXTEND_BY = "1h";
 /** The buttons that make sense in the run's state; each is also a command, so that nothing needs a mouse. Pure. */
 export function runButtons(story: Story): ActionsBlock {
   const { run, kept } = story;
-  const has = (action: RunAction): Button | null => (isOffered(action, story) ? button(action, story) : null);
+  const has = (action: RunAction): Button | null =>
+    isOffered(action, story) ? button(action, run.id, kept?.slot ?? null) : null;
   const elements = [has("cancel"), has("retest"), has("extend"), has("retry"), has("logs"), has("terminate")];
   return {
     type: "actions",
@@ -36,8 +37,13 @@ function isOffered(action: RunAction, { run, kept }: Story): boolean {
   return action === "retest" ? (run.tests?.failed ?? 0) > 0 : true;
 }
 
-function button(action: RunAction, { run, kept }: Story): Button {
-  const common = { type: "button", action_id: RUN_ACTIONS[action], value: String(run.id) } as const;
+/** What can be done with an environment that stands, known by a run that worked on it. Pure. */
+export function standingButtons(runId: number, slot: string): ActionsBlock {
+  return { type: "actions", elements: [button("extend", runId, slot), button("terminate", runId, slot)] };
+}
+
+function button(action: RunAction, runId: number, slot: string | null): Button {
+  const common = { type: "button", action_id: RUN_ACTIONS[action], value: String(runId) } as const;
   const label = (text: string) => ({ type: "plain_text", text, emoji: false }) as const;
   const sure = (title: string, text: string, confirm: string) => ({
     confirm: { title: label(title), text: label(text), confirm: label(confirm), deny: label("Leave it") },
@@ -64,7 +70,7 @@ function button(action: RunAction, { run, kept }: Story): Button {
         text: label("Terminate"),
         ...sure(
           "End this environment?",
-          `The instance on ${kept?.slot ?? "the slot"} is terminated, and the slot is free again.`,
+          `The instance on ${slot ?? "the slot"} is terminated, and the slot is free again.`,
           "Terminate",
         ),
       };

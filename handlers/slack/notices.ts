@@ -1,0 +1,122 @@
+import type { KnownBlock } from "@slack/types";
+import type { Logger } from "pino";
+import { leasesOf } from "../../commands/lib/leases.ts";
+import { runLink } from "../../commands/lib/slots.ts";
+import { bold, code, type Text, t, time, toSlack } from "../../commands/lib/text.ts";
+import type { CommandServices } from "../../commands/services.ts";
+import type { Outbox } from "../../src/engine/outbox.ts";
+import type { LeaseView, Person, RunView } from "../../src/engine/types.ts";
+import { standingButtons } from "../../src/publish/slack-actions.ts";
+import { messageOf } from "../../src/util/errors.ts";
+import type { Redactor } from "../../src/util/redact.ts";
+import { SLACK_SOURCE } from "./entrance.ts";
+
+/** Before an environment's or a hold's end, its holder is told so early, in ms. */
+const WARN_BEFORE_MS = 15 * 60_000;
+const LONG_WAIT_MS = 60_000;
+const LOOK_EVERY_MS = 20_000;
+const RUNS_LOOKED_AT = 50;
+
+export interface NoticeOptions {
+  readonly services: CommandServices;
+  readonly outbox: Pick<Outbox, "enqueue">;
+  readonly redact: Redactor;
+  readonly log: Logger;
+  /** Who has waited less than this has not gone away, in ms. */
+  readonly longWaitMs?: number;
+}
+
+/**
+ * Words to one person alone: your turn has come, your environment ends soon. What there is to say is read from the
+ * present state again and again, and each thing has a key, so that a restart neither loses nor repeats it.
+ */
+export class Notices {
+  readonly #options: NoticeOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #off: () => void = () => {};
+  #looking: Promise<void> | undefined;
+
+  constructor(options: NoticeOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
+    this.#timer.unref();
+    this.#off = this.#options.services.engine.onChange(({ type }) => {
+      if (type === "resource") this.#look();
+    });
+    this.#look();
+  }
+
+  async stop(): Promise<void> {
+    this.#off();
+    clearInterval(this.#timer);
+    await this.#looking;
+  }
+
+  #look(): void {
+    this.#looking ??= Promise.all([this.#turns(), this.#ends()])
+      .then(() => {})
+      .catch((error) =>
+        this.#options.log.warn({ err: messageOf(error) }, "a notice could not be written down"),
+      )
+      .finally(() => {
+        this.#looking = undefined;
+      });
+  }
+
+  async #turns(): Promise<void> {
+    const { services } = this.#options;
+    const runs = await services.engine.runs({ limit: RUNS_LOOKED_AT, states: ["running"] });
+    for (const run of runs) {
+      const waited = (run.startedAt ?? run.createdAt) - run.createdAt;
+      if (waited < (this.#options.longWaitMs ?? LONG_WAIT_MS) || run.target === null) continue;
+      const text = t`It is your turn: ${bold(run.target)} is yours, and ${runLink(services, run.id)} (${run.kind}) has begun. ${code(`/stg cancel ${run.id}`)} if you do not need it any more.`;
+      await this.#tell(run.requestedBy, `turn/${run.uuid}`, text);
+    }
+  }
+
+  async #ends(): Promise<void> {
+    const { services } = this.#options;
+    const now = services.clock.now();
+    const leases = await leasesOf(services.engine, Object.keys(services.config().config.slots));
+    for (const lease of leases) {
+      const { mode, until, holder, resource } = lease;
+      if ((mode !== "kept" && mode !== "locked") || holder === null || until === null) continue;
+      if (until <= now || until - now > WARN_BEFORE_MS) continue;
+      await this.#tell(holder, `ends/${resource}/${until}`, endText(lease, until), await this.#blocks(lease));
+    }
+  }
+
+  async #blocks(lease: LeaseView): Promise<readonly KnownBlock[]> {
+    if (lease.mode !== "kept") return [];
+    const [last]: readonly RunView[] = await this.#options.services.engine.runs({
+      limit: 1,
+      target: lease.resource,
+    });
+    return last ? [standingButtons(last.id, lease.resource)] : [];
+  }
+
+  async #tell(person: Person, key: string, said: Text, buttons: readonly KnownBlock[] = []): Promise<void> {
+    const user = /^slack:(.+)$/.exec(person.id)?.[1];
+    if (user === undefined) return;
+    const text = this.#options.redact.text(toSlack(said));
+    const section: KnownBlock = { type: "section", text: { type: "mrkdwn", text } };
+    const blocks = buttons.length === 0 ? [] : [section, ...buttons];
+    await this.#options.outbox.enqueue({
+      surface: SLACK_SOURCE,
+      kind: "direct",
+      lane: user,
+      body: { text, user, blocks: JSON.stringify(blocks) },
+      dedupeKey: `slack:${key}`,
+    });
+  }
+}
+
+function endText({ mode, resource }: LeaseView, until: number): Text {
+  const more = t`For more time: ${code(`/stg extend ${resource} 1h`)}.`;
+  return mode === "kept"
+    ? t`Your environment on ${bold(resource)} ends ${time(until)}: it is terminated then, and the slot is free. ${more}`
+    : t`Your hold of ${bold(resource)} ends ${time(until)}: the slot is free then. ${more}`;
+}

@@ -1,0 +1,66 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Notices } from "../../handlers/slack/notices.ts";
+import { RUN_ACTIONS } from "../../src/publish/slack-actions.ts";
+import { silent } from "../support/bot.ts";
+import { TestSurface } from "../support/surface.ts";
+
+let surface: TestSurface;
+let notices: Notices[] = [];
+beforeEach(async () => {
+  surface = await TestSurface.open();
+});
+afterEach(async () => {
+  for (const one of notices) await one.stop();
+  notices = [];
+  await surface.close();
+});
+
+function begin(longWaitMs = 60_000): void {
+  const { services, redact } = surface.bot;
+  const made = new Notices({ services, outbox: surface.outbox, redact, log: silent, longWaitMs });
+  notices.push(made);
+  made.start();
+}
+
+const toldTo = (user: string) =>
+  surface.slack.of("chat.postMessage").filter(({ body }) => body.channel === user);
+const stateOf = async (id: number) => (await surface.bot.services.engine.run(id))?.state;
+
+describe("a word to one person", () => {
+  it("that their environment ends soon has the buttons, and comes once, also from another process", async () => {
+    begin();
+    await surface.command("launch stg1 --keep 10m");
+    await surface.slack.called("chat.postMessage");
+    begin();
+    await surface.command("lock stg2 --for 1h");
+    await expect.poll(() => toldTo("C0STAGING").length, { timeout: 30_000 }).toBeGreaterThan(0);
+    const told = toldTo("U0DEV");
+    expect(told).toHaveLength(1);
+    expect(told[0]?.body.text).toMatch(/Your environment on \*stg1\* ends/);
+    expect(told[0]?.body.blocks).toContain(RUN_ACTIONS.extend);
+  });
+
+  it("comes again when the end was moved and is near again; a distant end is not told", async () => {
+    begin();
+    await surface.command("lock stg1 --for 5m");
+    await expect.poll(() => toldTo("U0DEV").length, { timeout: 30_000 }).toBe(1);
+    await surface.command("extend stg1 2m");
+    await expect.poll(() => toldTo("U0DEV").length, { timeout: 30_000 }).toBe(2);
+    await surface.command("extend stg1 5h");
+    await surface.command("lock stg2 --for 3m");
+    await expect.poll(() => toldTo("U0DEV").length, { timeout: 30_000 }).toBe(3);
+    expect(toldTo("U0DEV")[2]?.body.text).toContain("*stg2*");
+  });
+
+  it("that it is their turn comes to those who have waited, and to nobody else", async () => {
+    begin(1);
+    surface.bot.pipelines.hold = true;
+    await surface.command("launch stg1");
+    await expect.poll(() => stateOf(1), { timeout: 30_000 }).toBe("running");
+    await surface.command("launch stg1", { user_id: "U0GROUPED" });
+    await expect.poll(() => stateOf(2), { timeout: 30_000 }).toBe("queued");
+    await surface.command("cancel 1");
+    await expect.poll(() => toldTo("U0GROUPED").length, { timeout: 30_000 }).toBe(1);
+    expect(toldTo("U0GROUPED")[0]?.body.text).toMatch(/It is your turn: \*stg1\* is yours/);
+  });
+});
