@@ -9,6 +9,7 @@ const PER_MINUTE = {
   "chat.postMessage": 240,
   "chat.update": 48,
   "chat.postEphemeral": 95,
+  "chat.unfurl": 45,
   "files.getUploadURLExternal": 95,
   "files.completeUploadExternal": 95,
   "conversations.history": 40,

@@ -26,7 +26,9 @@ import {
 import { formView, viewSubmission } from "./forms.ts";
 import { Home } from "./home.ts";
 import { createSender } from "./sender.ts";
+import { Stories } from "./stories.ts";
 import { handleHomeOpened, handleSubmission, openFormFor, type ShowForm } from "./submissions.ts";
+import { unfurlRuns } from "./unfurl.ts";
 
 export interface SlackOptions {
   readonly settings: SlackSettings;
@@ -56,7 +58,7 @@ export interface SlackEntrance {
 }
 
 /** Types of events that are stored and handled; the rest is acknowledged and forgotten. */
-const EVENTS: ReadonlySet<string> = new Set(["app_home_opened"]);
+const EVENTS: ReadonlySet<string> = new Set(["app_home_opened", "link_shared"]);
 const CIRCUMSTANCES = "slipway";
 /** The command that slack.yml names, as people are shown it. */
 const COMMAND = "/stg";
@@ -73,6 +75,8 @@ export function createSlack(options: SlackOptions): Slack {
     slackAuthority(directory, services.config().config, asker, (error) =>
       log.warn({ err: error }, "Slack could not be asked about a person"),
     );
+  const mayLook = async (asker: SlackAsker) => (await authority(asker)).roles.has("viewer");
+  const stories = new Stories(services, options.clock);
   const turnstile = new Turnstile();
   const home = new Home({ client, budget, services, redact: options.redact, log });
   const showForm: ShowForm = async (triggerId, view) =>
@@ -88,6 +92,7 @@ export function createSlack(options: SlackOptions): Slack {
     button: (body, circumstances) => handleButton(connection(), blockActions.parse(body), circumstances),
     form: (body, circumstances) => handleSubmission(connection(), viewSubmission.parse(body), circumstances),
     home: (body) => handleHomeOpened(connection(), home, body),
+    link: (body) => unfurlRuns({ client, budget, services, stories, redact: options.redact, mayLook }, body),
   });
   return {
     client,
@@ -167,7 +172,7 @@ type Listener = (body: unknown, circumstances: InTurn) => Promise<void>;
 function createBolt(
   options: SlackOptions,
   shared: webApi.WebClientOptions,
-  on: Record<"command" | "button" | "form" | "home", Listener>,
+  on: Record<"command" | "button" | "form" | "home" | "link", Listener>,
 ): App {
   const fromInbox: Receiver = { init: () => {}, start: async () => {}, stop: async () => {} };
   const bolt = new App({
@@ -190,6 +195,9 @@ function createBolt(
   });
   bolt.event("app_home_opened", async ({ body, context }) => {
     await on.home(body, context[CIRCUMSTANCES] as InTurn);
+  });
+  bolt.event("link_shared", async ({ body, context }) => {
+    await on.link(body, context[CIRCUMSTANCES] as InTurn);
   });
   bolt.error(async (error) => {
     throw error;

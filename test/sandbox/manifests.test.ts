@@ -21,6 +21,7 @@ const slackManifest = z.strictObject({
       messages_tab_read_only_enabled: z.boolean(),
     }),
     bot_user: z.strictObject({ display_name: z.string().max(80), always_online: z.boolean() }),
+    unfurl_domains: z.array(z.string()),
     slash_commands: z.array(
       z.strictObject({
         command: z.string().regex(/^\/[a-z0-9_-]{1,31}$/),
@@ -70,6 +71,8 @@ test("Slack's manifest is valid and asks for no more than is explained", () => {
     "groups:history",
     "metadata.message:read",
     "chat:write",
+    "links:read",
+    "links:write",
     "files:write",
     "users:read",
     "usergroups:read",
