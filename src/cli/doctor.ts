@@ -40,7 +40,8 @@ export async function doctor(args: readonly string[], context: CommandContext): 
     );
   };
   try {
-    if (input.settings.slack) tell(await attempt("Slack", () => checkSlack(input.settings.slack)));
+    if (input.settings.slack)
+      tell(await attempt("Slack", () => checkSlack(input.settings.slack, config.slack?.channel ?? null)));
     if (input.settings.github) {
       const { repositories } = config.github;
       tell(await attempt("GitHub", () => checkGitHub(input.settings.github, repositories)));
