@@ -126,11 +126,12 @@ async function migrate(db: Database, file: string): Promise<void> {
   );
 }
 
+/** Writes another value each time: SQLite writes no page when the value is the one that is there already. */
 function isWritable(sqlite: BetterSqlite3.Database): boolean {
   if (sqlite.inTransaction) return true;
   try {
     sqlite.exec(
-      "begin immediate; insert into meta values ('writable', '1') on conflict do update set value = '1'; commit",
+      "begin immediate; insert into meta values ('writable', '1') on conflict do update set value = not value; commit",
     );
     return true;
   } catch {

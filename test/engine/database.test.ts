@@ -100,6 +100,38 @@ describe("the database file", () => {
     await database.close();
   });
 
+  it("on a disk that fills up is seen to be no longer writable, however often it was written before", async () => {
+    const script = join(folder, "filler.mts");
+    writeFileSync(
+      script,
+      `import { openDatabase } from ${JSON.stringify(join(process.cwd(), "db/connection.ts"))};
+       const { db, writable } = await openDatabase(${JSON.stringify(join(folder, "slipway.db"))});
+       const before = [writable(), writable()];
+       const value = "v".repeat(3_000);
+       let rows = 0;
+       const fill = () => db.insertInto("meta").values({ key: "k" + rows++, value }).execute().then(fill);
+       const cause = await fill().catch((error) => error.code);
+       // What was too much for a large row may still do for a few small ones.
+       const after = Array.from({ length: 50 }, () => writable());
+       console.log(JSON.stringify({ before, cause, after: after.at(-1) }));
+       process.exit();`,
+    );
+    // The largest file that it may write, in blocks of 512 or 1,024 bytes: to SQLite the same as a full disk.
+    const limited = spawn("sh", ["-c", 'ulimit -f 1000; exec "$0" "$1"', process.execPath, script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    child = limited;
+    let out = "";
+    limited.stdout.on("data", (chunk) => {
+      out += chunk;
+    });
+    await new Promise((resolve) => limited.once("close", resolve));
+    const { before, cause, after } = JSON.parse(out) as Record<string, unknown>;
+    expect(before).toEqual([true, true]);
+    expect(cause).toMatch(/^SQLITE_(FULL|IOERR)/);
+    expect(after).toBe(false);
+  });
+
   it("is copied whole while runs write to it", async () => {
     const play = named(async (run) => {
       for (let index = 0; index < 60; index++) await run.step(`S${index}`, async () => "x".repeat(2_000));
