@@ -116,7 +116,7 @@ export async function setDue(
   db: Queryable,
   tenancy: string,
   due: number | null,
-  which: { kinds?: readonly string[]; onlyKept?: boolean } = {},
+  which: { kinds?: readonly string[]; onlyKept?: boolean; ofRun?: number; exceptRun?: number } = {},
 ): Promise<void> {
   let query = db
     .updateTable("obligations")
@@ -124,6 +124,8 @@ export async function setDue(
     .where("tenancy", "=", tenancy)
     .where("state", "<>", "gone");
   if (which.kinds) query = query.where("kind", "in", [...which.kinds]);
+  if (which.ofRun !== undefined) query = query.where("run_id", "=", which.ofRun);
+  if (which.exceptRun !== undefined) query = query.where("run_id", "<>", which.exceptRun);
   if (which.onlyKept) query = query.where("due_at", "is not", null);
   await query.execute();
 }

@@ -18,6 +18,8 @@ export async function cleanUpInTime(
     readonly signal: AbortSignal;
     /** ms since 1970. */
     readonly since: number;
+    /** See `DischargeOptions`. */
+    readonly exceptRun?: number;
   },
 ): Promise<void> {
   const whole = parts.cleanupLimitMs;
@@ -28,7 +30,8 @@ export async function cleanUpInTime(
   const stopTimer = after(Math.min(whole, Math.max(least, left)), () => limit.abort());
   try {
     const signal = AbortSignal.any([limit.signal, options.signal]);
-    await dischargeDue(parts, { tenancy: options.tenancy, fence: options.fence, signal });
+    const { tenancy, fence, exceptRun } = options;
+    await dischargeDue(parts, { tenancy, fence, signal, exceptRun });
   } finally {
     stopTimer();
   }

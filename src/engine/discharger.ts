@@ -27,6 +27,8 @@ export interface DischargeOptions {
   readonly fence: Fence;
   /** Ends the trying: the process stops, or the time for it is over. */
   readonly signal: AbortSignal;
+  /** What this run owes is left alone: only what stood there before it is met. */
+  readonly exceptRun?: number | undefined;
 }
 
 /**
@@ -48,8 +50,7 @@ export async function dischargeDue(parts: EngineParts, options: DischargeOptions
       const change = parts.obligations.listen(options.tenancy);
       try {
         if (!signal.aborted) {
-          for (const id of await readyNow(parts, options.tenancy))
-            if (!working.has(id)) working.set(id, begin(id));
+          for (const id of await readyNow(parts, options)) if (!working.has(id)) working.set(id, begin(id));
         }
         if (working.size === 0) break;
         await Promise.race([...working.values(), change.rung]);
@@ -65,8 +66,12 @@ export async function dischargeDue(parts: EngineParts, options: DischargeOptions
 }
 
 /** The due obligations of a tenancy that nothing stands before. */
-async function readyNow(parts: EngineParts, tenancy: string): Promise<string[]> {
-  const due = (await openObligations(parts.guard.db, tenancy)).filter(isDue);
+async function readyNow(
+  parts: EngineParts,
+  { tenancy, exceptRun }: Pick<DischargeOptions, "tenancy" | "exceptRun">,
+): Promise<string[]> {
+  const open = await openObligations(parts.guard.db, tenancy);
+  const due = open.filter((obligation) => isDue(obligation) && obligation.runId !== exceptRun);
   return due
     .filter((obligation) => isReady(obligation, due, parts.kinds.get(obligation.kind)?.after))
     .map(({ id }) => id);

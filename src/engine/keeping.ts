@@ -1,14 +1,15 @@
 import type { Queryable } from "../../db/connection.ts";
 import { findLease, saveLease } from "../../db/leases.ts";
-import { setDue } from "../../db/obligations.ts";
+import { changeObligation, setDue } from "../../db/obligations.ts";
 import type { StoredRun } from "../../db/runs.ts";
 import { SlipwayError } from "../util/errors.ts";
+import type { JsonObject } from "../util/json.ts";
 import { cleanUpInTime } from "./cleanup.ts";
 import type { Fence } from "./guard.ts";
-import { LEASE_KIND, openObligations } from "./leasing.ts";
+import { isDue, LEASE_KIND, openObligations } from "./leasing.ts";
 import type { EngineParts } from "./parts.ts";
 
-/** What a run may do with the time of the tenancy that it works in: keep it, end it, clear it. */
+/** What a run may do with the time of the tenancy that it works in: keep it, end it, take it over. */
 
 export interface Tenant {
   readonly parts: EngineParts;
@@ -26,25 +27,56 @@ export interface KeepOptions {
   readonly reason: string | null;
 }
 
+/** How a run takes over what an earlier run of the tenancy had kept. */
+export interface TakeOver {
+  /** What was owed until the run's own thing had taken the old one's place; struck out. */
+  readonly met: { readonly id: string; readonly note: string } | null;
+  /** What now stands on the resource. */
+  readonly facts: JsonObject;
+  /** How long it stands; null: until the run's end. */
+  readonly keep: KeepOptions | null;
+}
+
 export async function keep(own: Tenant, options: KeepOptions): Promise<void> {
+  await own.parts.guard.write(own.fence, (trx) => keepOwn(trx, own, options));
+}
+
+async function keepOwn(trx: Queryable, own: Tenant, options: KeepOptions): Promise<void> {
+  const { parts, fence, tenancy, stored } = own;
+  const lease = await findLease(trx, fence.resource);
+  const now = parts.clock.now();
+  await setDue(trx, tenancy, options.until, { kinds: options.kinds, ofRun: stored.id });
+  await setDue(trx, tenancy, options.until, { kinds: [LEASE_KIND] });
+  await saveLease(trx, {
+    ...lease,
+    prior: {
+      mode: "kept",
+      holder: stored.requestedBy,
+      reason: options.reason,
+      since: now,
+      until: options.until,
+    },
+    remainingMs: Math.max(0, options.until - now),
+    maxUntil: options.maxUntil,
+  });
+}
+
+/**
+ * The turning point of a run that takes an earlier one's place, in one transaction: before it a failure, a cancel
+ * or a crash leaves what was kept as it was; after it that is due, and the run's own thing is what stands there.
+ */
+export async function takeOver(own: Tenant, { met, facts, keep }: TakeOver): Promise<void> {
   const { parts, fence, tenancy, stored } = own;
   await parts.guard.write(fence, async (trx) => {
+    if (met)
+      await changeObligation(trx, met.id, { state: "gone", goneAt: parts.clock.now(), note: met.note });
+    await setDue(trx, tenancy, null, { exceptRun: stored.id });
     const lease = await findLease(trx, fence.resource);
-    const now = parts.clock.now();
-    await setDue(trx, tenancy, options.until, { kinds: [...options.kinds, LEASE_KIND] });
-    await saveLease(trx, {
-      ...lease,
-      prior: {
-        mode: "kept",
-        holder: stored.requestedBy,
-        reason: options.reason,
-        since: now,
-        until: options.until,
-      },
-      remainingMs: Math.max(0, options.until - now),
-      maxUntil: options.maxUntil,
-    });
+    const ended = lease.prior?.mode === "kept" ? { prior: null, remainingMs: null, maxUntil: null } : {};
+    await saveLease(trx, { ...lease, ...ended, facts: { ...lease.facts, ...facts } });
+    if (keep) await keepOwn(trx, own, keep);
   });
+  parts.changed({ type: "resource", resource: fence.resource });
 }
 
 export async function keepAlong(own: Tenant, kinds: readonly string[]): Promise<void> {
@@ -80,20 +112,22 @@ export async function giveUpKeeping(
 }
 
 /** @throws SlipwayError `cleanup_unconfirmed` when something could not be undone within the time for a cleanup. */
-export async function clearTenancy(
+export async function clearEarlier(
   own: Tenant,
   { signal, startedAt }: { readonly signal: AbortSignal; readonly startedAt: number },
 ): Promise<void> {
-  const { parts, fence, tenancy } = own;
-  await expire(own);
-  await cleanUpInTime(parts, { tenancy, fence, signal, since: startedAt });
+  const { parts, fence, tenancy, stored } = own;
+  await cleanUpInTime(parts, { tenancy, fence, signal, since: startedAt, exceptRun: stored.id });
   signal.throwIfAborted();
-  const left = await openObligations(parts.guard.db, tenancy);
+  const open = await openObligations(parts.guard.db, tenancy);
+  const left = open.filter((obligation) => isDue(obligation) && obligation.runId !== stored.id);
   if (left.length === 0) return;
   const faults = left.map(({ title, lastError }) => (lastError === null ? title : `${title} (${lastError})`));
   throw new SlipwayError(
     "cleanup_unconfirmed",
     `What stood on ${fence.resource} before could not be removed: ${faults.join(", ")}`,
-    { remedy: `Nothing new was begun. Cleanup goes on by itself; see why it fails, then begin again.` },
+    {
+      remedy: `Cleanup goes on by itself, and ends what was to take its place too: nothing launches on ${fence.resource} before it is confirmed. See why it fails, then begin again.`,
+    },
   );
 }

@@ -14,6 +14,8 @@ import type { ObligationState } from "./types.ts";
 export interface OweOptions<F extends JsonObject> {
   /** Distinguishes several of one kind in one tenancy; owing the same key again is owing once. */
   readonly key?: string;
+  /** The run's own thing: what an earlier run of the tenancy owes under the key is another one. */
+  readonly own?: boolean;
   readonly facts: F;
   readonly needs?: readonly { readonly on: Owed<JsonObject>; readonly until?: Need["until"] }[];
   /** Obligations of one shared thing carry the same key; the last one out undoes it. */
@@ -87,7 +89,7 @@ export async function recordObligation<F extends JsonObject>(
   if (!kind) throw new Error(`No handler knows how to undo “${kindName}”: register it first.`);
   const base = `${owner.tenancy}/${kindName}${options.key === undefined ? "" : `:${options.key}`}`;
   const stored = await parts.guard.write(owner.fence, async (trx) => {
-    const { id, known } = await findOwed(trx, base, owner.runId);
+    const { id, known } = await findOwed(trx, base, owner.runId, options.own ?? false);
     if (known) return known;
     // After a cancel or a failed branch nothing new may come to be owed: its cleanup may have begun.
     owner.signal.throwIfAborted();
@@ -113,15 +115,18 @@ export async function recordObligation<F extends JsonObject>(
 
 /**
  * What is known under a key, or the id for a new obligation. What an earlier run of the tenancy owed and has been
- * met is over: a later run that creates the like owes it anew, under an id of its own.
+ * met is over: a later run that creates the like owes it anew, under an id of its own. So does one that makes a
+ * thing of its own beside the earlier run's.
  */
 async function findOwed(
   trx: Queryable,
   base: string,
   runId: number,
+  own: boolean,
 ): Promise<{ id: string; known: StoredObligation | null }> {
   const first = await findObligation(trx, base);
-  if (first?.state !== "gone" || first.runId === runId) return { id: base, known: first ?? null };
+  if (!first || first.runId === runId) return { id: base, known: first };
+  if (first.state !== "gone" && !own) return { id: base, known: first };
   const id = `${base}#${runId}`;
   return { id, known: await findObligation(trx, id) };
 }

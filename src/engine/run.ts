@@ -5,7 +5,15 @@ import type { JsonObject, JsonValue } from "../util/json.ts";
 import { asJson, leavesRunAlone, SiblingFailedError } from "./errors.ts";
 import type { Fence } from "./guard.ts";
 import type { Journal } from "./journal.ts";
-import { clearTenancy, expire, type KeepOptions, keep, keepAlong } from "./keeping.ts";
+import {
+  clearEarlier,
+  expire,
+  type KeepOptions,
+  keep,
+  keepAlong,
+  type TakeOver,
+  takeOver,
+} from "./keeping.ts";
 import { openObligations } from "./leasing.ts";
 import { Owed, type OweOptions, recordObligation } from "./owed.ts";
 import { type EngineParts, logTo } from "./parts.ts";
@@ -206,7 +214,7 @@ export class Run {
     return await this.#own.parts.mutex.run(shareKey, work);
   }
 
-  /** Keeps obligations of these kinds (and with them the slot) until a time instead of meeting them at the end. */
+  /** Keeps its obligations of these kinds (and with them the slot) until a time instead of meeting them at the end. */
   async keep(options: KeepOptions): Promise<void> {
     await keep(this.#own, options);
   }
@@ -221,14 +229,18 @@ export class Run {
     await expire(this.#own);
   }
 
+  /** From here on this run's own thing stands there, and what an earlier run had kept is due; all or nothing. */
+  async takeOver(change: TakeOver): Promise<void> {
+    await takeOver(this.#own, change);
+  }
+
   /**
-   * Undoes now, instead of at the end, everything that is owed in the tenancy. Only for a step at the very
-   * beginning of a run that takes over what an earlier one had kept.
+   * Undoes now, instead of at the end, what earlier runs owe in the tenancy and is due (see `takeOver`).
    *
    * @throws SlipwayError `cleanup_unconfirmed` when that takes longer than a run's own cleanup may.
    */
-  async clearTenancy(step: Pick<Step, "signal" | "startedAt">): Promise<void> {
-    await clearTenancy(this.#own, step);
+  async clearEarlier(step: Pick<Step, "signal" | "startedAt">): Promise<void> {
+    await clearEarlier(this.#own, step);
   }
 
   /** Facts for surfaces; merged into those published before. */

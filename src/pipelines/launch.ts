@@ -1,3 +1,4 @@
+import type { KeepOptions } from "../engine/keeping.ts";
 import { pipeline } from "../engine/pipeline.ts";
 import type { Run } from "../engine/run.ts";
 import type { Host as RemoteHost } from "../remote/index.ts";
@@ -6,7 +7,7 @@ import { OWED } from "./owed/kinds.ts";
 import { type PipelineServices, type SlotContext, slotContext } from "./services.ts";
 import { awaitSsh, withHost } from "./steps/host.ts";
 import { openIngress } from "./steps/ingress.ts";
-import { type Host, startInstance } from "./steps/instance.ts";
+import { startInstance } from "./steps/instance.ts";
 import { updateServices } from "./steps/service-update.ts";
 import { swapIn } from "./steps/swap.ts";
 import { prepareTests, runTests, type TestChoice } from "./steps/tests.ts";
@@ -27,33 +28,67 @@ const KEPT_KINDS = [OWED.instance, OWED.target];
 /**
  * The whole of a staging slot: an instance from the image, its services brought up to the commit, put behind the
  * load balancer, tested, and undone again (or kept until its time to live ends).
+ *
+ * What its holder had kept there serves until the new one has taken over, and stays when that does not come to be.
  */
 export function launchPipeline(services: PipelineServices) {
-  return pipeline<LaunchInput>("launch", { version: 1 }, async (run, input) => {
+  // Version 1 removed what stood there at the beginning; its runs on an empty slot are the same.
+  return pipeline<LaunchInput>("launch", { version: 2, compatibleWith: [1] }, async (run, input) => {
     const context = await slotContext(run, services);
     await run.publish({ url: context.slot.url, ref: input.ref });
-    await clearKept(run);
+    const earlier = await run.value("what stands there", async () => (await run.owed(OWED.instance)).length);
     const { host } = await run.together({
       tests: (run) => prepareTests(run, context, input.tests),
-      host: (run) => bringUp(run, context, input),
+      host: (run) => bringUp(run, context, input, { isFirst: earlier === 0 }),
     });
-    await run.describe({ ref: input.ref });
-    await swapIn(run, context, host.instanceId);
-    // Kept from here on, whatever the tests say: whoever keeps an environment wants to look at it.
-    if (input.keep) await keepUntil(run, context, input.keepMs);
+    if (earlier > 0) await replaceEarlier(run, context, input, host);
+    else await putFirst(run, context, input, host);
     await runTests(run, context, { choice: input.tests, failedOnly: false, host, subject: input });
   });
 }
 
-/** A relaunch on one's own kept slot begins with a clean slate. */
-async function clearKept(run: Run): Promise<void> {
-  const standing = await run.value("what stands there", async () => (await run.owed(OWED.instance)).length);
-  if (standing > 0) await run.step("Remove the previous environment", (step) => run.clearTenancy(step));
+type Launched = Awaited<ReturnType<typeof startInstance>>;
+
+async function putFirst(
+  run: Run,
+  context: SlotContext,
+  input: LaunchInput,
+  { instanceId }: Launched,
+): Promise<void> {
+  await run.describe({ ref: input.ref });
+  await swapIn(run, context, instanceId);
+  // Kept from here on, whatever the tests say: whoever keeps an environment wants to look at it.
+  if (input.keep) await run.keep(await untilWhen(run, context, input.keepMs));
 }
 
-async function bringUp(run: Run, context: SlotContext, input: LaunchInput): Promise<Host> {
+/** The swap's success is the turning point: before it the earlier environment comes back, after it it goes. */
+async function replaceEarlier(
+  run: Run,
+  context: SlotContext,
+  input: LaunchInput,
+  { instanceId, standing }: Launched,
+): Promise<void> {
+  await swapIn(run, context, instanceId, async (owed, note) => {
+    const keep = input.keep ? await untilWhen(run, context, input.keepMs) : null;
+    const met = owed ? { id: owed.id, note } : null;
+    await run.takeOver({ met, keep, facts: { ...standing, ref: input.ref } });
+  });
+  await run.step("Remove the previous environment", (step) => run.clearEarlier(step));
+}
+
+async function bringUp(
+  run: Run,
+  context: SlotContext,
+  input: LaunchInput,
+  { isFirst }: { readonly isFirst: boolean },
+): Promise<Launched> {
   const { instance } = await run.together({
-    instance: (run) => startInstance(run, context, input.ami ?? context.slot.ami),
+    instance: async (run) => {
+      const launched = await startInstance(run, context, input.ami ?? context.slot.ami);
+      // The board shows what serves: the earlier one, until this one has taken over.
+      if (isFirst) await run.describe(launched.standing);
+      return launched;
+    },
     port: (run) => openIngress(run, context),
   });
   await withHost(run, context, instance, async (remote: RemoteHost) => {
@@ -63,10 +98,10 @@ async function bringUp(run: Run, context: SlotContext, input: LaunchInput): Prom
   return instance;
 }
 
-async function keepUntil(run: Run, context: SlotContext, keepMs: number | null): Promise<void> {
+async function untilWhen(run: Run, context: SlotContext, keepMs: number | null): Promise<KeepOptions> {
   const { ttl, maxTtl } = context.slot;
   const now = await run.now("keep");
   const until = now + Math.min(keepMs ?? ttl, maxTtl);
-  await run.keep({ kinds: KEPT_KINDS, until, maxUntil: now + maxTtl, reason: run.reason });
   await run.publish({ keptUntil: until });
+  return { kinds: KEPT_KINDS, until, maxUntil: now + maxTtl, reason: run.reason };
 }

@@ -102,7 +102,8 @@ describe("a kept environment", () => {
       },
     };
     const relaunch = pipeline("relaunch", { version: 1 }, async (run) => {
-      await run.step("Clear", (step) => run.clearTenancy(step));
+      await run.takeOver({ met: null, facts: {}, keep: null });
+      await run.step("Clear", (step) => run.clearEarlier(step));
     });
     opened = await TestEngine.open({
       pipelines: [launch, relaunch],

@@ -32,12 +32,16 @@ const keep = named(
 const relaunch = named(
   async (run) => {
     const standing = await run.value("standing", async () => (await run.owed("instance")).length);
-    if (standing > 0) await run.step("Clear", (step) => run.clearTenancy(step));
-    const owed = await run.owe("instance", { key: "t3:subnet", facts: { id: `i-${run.id}` } });
+    const owed = await run.owe("instance", { key: "t3:subnet", own: true, facts: { id: `i-${run.id}` } });
     await run.step("Launch", async () => void things.exist.add(`i-${run.id}`));
     await owed.created();
     const until = (await run.now("keep")) + 3_600_000;
-    await run.keep({ kinds: ["instance"], until, maxUntil: until, reason: null });
+    const keep = { kinds: ["instance"], until, maxUntil: until, reason: null };
+    if (standing === 0) await run.keep(keep);
+    else {
+      await run.takeOver({ met: null, facts: {}, keep });
+      await run.step("Clear", (step) => run.clearEarlier(step));
+    }
     return owed.state;
   },
   { kind: "relaunch" },

@@ -17,6 +17,8 @@ export type JobFacts = JsonObject & {
   readonly jobId: string;
   /** With which its host is reached: the user and the key's name are there. */
   readonly configHash: string;
+  /** On which it runs, of a remote one. Not in facts that an older version wrote. */
+  readonly instanceId?: string;
   /** Up to which byte its output has been logged. */
   readonly logged?: number;
 };
@@ -34,7 +36,7 @@ export function remoteJobKind(configOf: (hash: string) => Promise<Config>): Obli
     title: "Stop the job on the instance",
     discharge: async ({ facts, resource, siblings, signal, log }) => {
       for (;;) {
-        const [instance] = await siblings(OWED.instance);
+        const instance = (await siblings(OWED.instance)).find((one) => isOn(one, facts));
         if (!instance) return log("The job ended with its instance.");
         if (!instance.isDue)
           return await stopOverSsh(await configOf(facts.configHash), resource, instance, facts, signal);
@@ -43,6 +45,11 @@ export function remoteJobKind(configOf: (hash: string) => Promise<Config>): Obli
       }
     },
   };
+}
+
+/** While an environment is being replaced two instances are owed. */
+function isOn({ facts }: Sibling, { instanceId }: JobFacts): boolean {
+  return instanceId === undefined || (facts as InstanceFacts).instanceId === instanceId;
 }
 
 async function stopOverSsh(

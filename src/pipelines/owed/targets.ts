@@ -35,6 +35,8 @@ export type ForwardFacts = JsonObject & {
   readonly groups: readonly (GroupWeight & JsonObject)[];
 };
 
+/** So many failures of the listener rule are waited for, with their pauses seven seconds and more. */
+const FAILURES_WAITED_FOR = 4;
 const RELEASED_WITHIN_MS = 60_000;
 
 /** A registration of ours. Draining frees those who wait for it; gone is when the group shows it no more. */
@@ -43,6 +45,8 @@ export function targetKind(cloud: Cloud): ObligationKind<TargetFacts> {
     kind: OWED.target,
     version: 1,
     title: "Take out of the load balancer",
+    // No request may still be sent to it; but a rule that cannot be mended must not keep it in for ever.
+    after: [{ kind: OWED.forward, failures: FAILURES_WAITED_FOR }],
     discharge: async (context) => {
       const { facts, signal } = context;
       const region = cloud.region(facts.region);

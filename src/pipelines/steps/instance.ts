@@ -31,7 +31,17 @@ const RUNNING_WITHIN_MS = 10 * 60_000;
 /** How long an unknown outcome of RunInstances is asked after, in ms. */
 const UNKNOWN_LIMIT_MS = 5 * 60_000;
 
+/** How an instance is reached. */
 export type Host = { readonly instanceId: string; readonly address: string; readonly hostKey: string };
+
+/** What of it is shown on the board. */
+export type Standing = {
+  readonly instanceId: string;
+  readonly address: string;
+  readonly ami: string;
+  readonly sha: string | null;
+  readonly pr: number | null;
+};
 
 type UserDataFacts = {
   readonly owner: Owner;
@@ -61,7 +71,11 @@ export function isInjected(masterSecret: string, facts: Pick<UserDataFacts, "own
  * Launches one instance and waits until it has an address. Type and subnet change only after AWS has definitely
  * refused for want of capacity; after an unknown outcome the identical request is repeated.
  */
-export async function startInstance(run: Run, context: SlotContext, ami: string): Promise<Host> {
+export async function startInstance(
+  run: Run,
+  context: SlotContext,
+  ami: string,
+): Promise<Host & { readonly standing: Standing }> {
   const { slot, region } = context;
   const image = await run.step(
     "Read the image",
@@ -94,6 +108,8 @@ async function launchOne(
   const facts = instanceFacts(run, context, candidate, image, deadMan);
   const owed = await run.owe<InstanceFacts>(OWED.instance, {
     key: `${candidate.instanceType}:${candidate.subnetId}`,
+    // One that was kept stands beside it until this one takes over.
+    own: true,
     facts,
   });
   try {
@@ -215,7 +231,7 @@ async function awaitAddress(
   { slot, region }: SlotContext,
   owed: Owed<InstanceFacts>,
   instanceId: string,
-): Promise<Host> {
+): Promise<Host & { readonly standing: Standing }> {
   const { address } = slot.ssh;
   const byName = address !== "publicIp" && address !== "privateIp";
   const found = await run.step(
@@ -232,15 +248,10 @@ async function awaitAddress(
     },
     { timeoutMs: RUNNING_WITHIN_MS },
   );
-  await run.describe({
-    instanceId,
-    address: found,
-    ami: owed.facts.request.imageId,
-    sha: run.sha,
-    pr: run.pr,
-  });
   await run.publish({ instanceId });
-  return { instanceId, address: found, hostKey: owed.facts.hostKey };
+  const { hostKey, request } = owed.facts;
+  const standing = { instanceId, address: found, ami: request.imageId, sha: run.sha, pr: run.pr };
+  return { instanceId, address: found, hostKey, standing };
 }
 
 function noCapacity(slot: string, refusals: readonly string[]): SlipwayError {

@@ -126,7 +126,9 @@ async function perform(
         },
         loggedUpTo: (job) => jobs.loggedUpTo(job),
         onJob: ({ id, place }) =>
-          place === "host" ? jobs.owe(id, OWED.remoteJob, remote) : jobs.owe(id, OWED.localJob, local),
+          place === "host"
+            ? jobs.owe(id, OWED.remoteJob, remote, { instanceId: host.instanceId })
+            : jobs.owe(id, OWED.localJob, local),
       },
     );
     await jobs.ended(journaled.signal);
@@ -155,10 +157,15 @@ class Jobs {
     this.#log = log;
   }
 
-  async owe(id: JobId, kind: string, on: JobTransport): Promise<void> {
+  async owe(
+    id: JobId,
+    kind: string,
+    on: JobTransport,
+    where: Pick<JobFacts, "instanceId"> = {},
+  ): Promise<void> {
     const owed = await this.#run.owe<JobFacts>(kind, {
       key: id,
-      facts: { jobId: id, configHash: this.#run.configHash },
+      facts: { jobId: id, configHash: this.#run.configHash, ...where },
     });
     if (owed.state === "recorded") await owed.created();
     this.#owed.set(id, { owed, on });

@@ -7,6 +7,7 @@ import {
   untilDraining,
   untilHealthy,
 } from "../../cloud/index.ts";
+import type { Owed } from "../../engine/owed.ts";
 import type { Run } from "../../engine/run.ts";
 import type { Step } from "../../engine/step.ts";
 import { SlipwayError } from "../../util/errors.ts";
@@ -18,6 +19,12 @@ import type { SlotContext } from "../services.ts";
 /** AWS stops sending new requests to a draining target at once; this is for its own view to catch up. In ms. */
 const DRAINING_WITHIN_MS = 60_000;
 
+export type TookOver = (owed: Owed<JsonObject> | undefined, note: string) => Promise<void>;
+
+const strikeOut: TookOver = async (owed, note) => {
+  await owed?.strike(note);
+};
+
 /**
  * Puts an instance behind the slot's load balancer.
  *
@@ -25,40 +32,58 @@ const DRAINING_WITHIN_MS = 60_000;
  * - `overlap`: the new one in first; both serve for a moment.
  * - `switch`: the new one into the idle group of two; one change of the listener rule turns all requests over.
  *
- * When it fails the old targets come back.
+ * When it fails the old targets come back. `took` says that it has taken over: it strikes out what was owed until
+ * then, if anything was.
  */
-export async function swapIn(run: Run, context: SlotContext, instanceId: string): Promise<void> {
+export async function swapIn(
+  run: Run,
+  context: SlotContext,
+  instanceId: string,
+  took: TookOver = strikeOut,
+): Promise<void> {
   const { slot } = context;
   const target: TargetJson = { id: instanceId, port: slot.targetPort };
-  if (slot.swap === "switch") return await switchOver(run, context, target);
+  if (slot.swap === "switch") return await switchOver(run, context, target, took);
   const groupArn = slot.targetGroup;
   if (groupArn === undefined)
     throw new SlipwayError("no_target_group", `${context.name} has no target group.`);
-  if (slot.swap === "replace") return await replace(run, context, groupArn, target);
-  return await overlap(run, context, groupArn, target);
+  if (slot.swap === "replace") return await replace(run, context, groupArn, target, took);
+  return await overlap(run, context, groupArn, target, took);
 }
 
-async function replace(run: Run, context: SlotContext, groupArn: string, target: TargetJson): Promise<void> {
+async function replace(
+  run: Run,
+  context: SlotContext,
+  groupArn: string,
+  target: TargetJson,
+  took: TookOver,
+): Promise<void> {
   const old = await oweOldTargets(run, context, groupArn, target);
   if (old)
     await run.step("Take the old targets out", (step) =>
       takeOut(step, context.region, groupArn, old.facts.targets),
     );
   await putIn(run, context, groupArn, target);
-  await old?.strike("the new target took over");
+  await took(old, "the new target took over");
 }
 
-async function overlap(run: Run, context: SlotContext, groupArn: string, target: TargetJson): Promise<void> {
+async function overlap(
+  run: Run,
+  context: SlotContext,
+  groupArn: string,
+  target: TargetJson,
+  took: TookOver,
+): Promise<void> {
   await putIn(run, context, groupArn, target);
   const old = await oweOldTargets(run, context, groupArn, target);
   if (old)
     await run.step("Take the old targets out", (step) =>
       takeOut(step, context.region, groupArn, old.facts.targets),
     );
-  await old?.strike("the new target took over");
+  await took(old, "the new target took over");
 }
 
-async function switchOver(run: Run, context: SlotContext, target: TargetJson): Promise<void> {
+async function switchOver(run: Run, context: SlotContext, target: TargetJson, took: TookOver): Promise<void> {
   const { slot, region, name } = context;
   const { listenerRule, targetGroups } = slot;
   if (listenerRule === undefined || targetGroups === undefined)
@@ -84,7 +109,7 @@ async function switchOver(run: Run, context: SlotContext, target: TargetJson): P
   await run.step("Switch", async ({ signal }) => {
     await region.balancing.setRuleForward(listenerRule, [weight(live, 0), weight(idle, 1)], { signal });
   });
-  await turned.strike("the new target group took over");
+  await took(turned, "the new target group took over");
   await run.step("Take the old targets out", async (step) => {
     await takeOut(step, region, live, await otherTargets(region, live, target, step.signal));
   });
