@@ -120,4 +120,114 @@ describe("a kept environment", () => {
     await engine.clean("stg1", ann, { declareClean: false });
     await expect.poll(async () => (await engine.leases(["stg1"]))[0]?.mode, { timeout: 30_000 }).toBe("free");
   });
+
+  describe("over which its holder launches", () => {
+    it.each(["fails", "is cancelled"])("stays, as it was, when that %s before it takes over", async (how) => {
+      const { tested, kept, before } = await openKept();
+      const again = await tested.submit("relaunch", "stg1", { before: how === "fails" ? "fail" : "wait" });
+      if (how !== "fails") {
+        await running("Swap", again.id);
+        await tested.engine.cancel(again.id, ann);
+      }
+      expect((await tested.ended(again.id)).state).toBe(how === "fails" ? "failed" : "cancelled");
+      const [lease] = await tested.engine.leases(["stg1"]);
+      expect(lease).toMatchObject({
+        mode: "kept",
+        holder: ann,
+        reason: "first",
+        facts: { instance: kept.id },
+      });
+      expect(lease?.until).toBeGreaterThanOrEqual(before);
+      expect(standing).toEqual(new Set([kept.id]));
+    });
+
+    it("goes when that has taken over, and before what comes after", async () => {
+      const { tested, kept } = await openKept();
+      const again = await tested.submit("relaunch", "stg1", { after: "wait" });
+      await running("Tests", again.id);
+      expect(standing).toEqual(new Set([again.id]));
+      const owed = await tested.engine.obligations({ runId: again.id });
+      expect(
+        owed.filter(({ kind }) => kind === "instance").map(({ runId, state }) => [runId, state]),
+      ).toEqual([
+        [kept.id, "gone"],
+        [again.id, "created"],
+      ]);
+      // Cancelled now, nothing of either is left: the turning point lies behind.
+      await tested.engine.cancel(again.id, ann);
+      await tested.ended(again.id);
+      expect(await tested.engine.leases(["stg1"])).toMatchObject([{ mode: "free" }]);
+      expect(standing).toEqual(new Set());
+    });
+
+    it("goes also when the process ends just after the turning point", async () => {
+      const { tested } = await openKept();
+      hanging = true;
+      const again = await tested.submit("relaunch", "stg1");
+      await running("Clear", again.id);
+      expect(standing.size).toBe(2);
+      await tested.close();
+      hanging = false;
+      opened = await openAgain(tested.file);
+      expect((await opened.ended(again.id)).state).toBe("succeeded");
+      expect(standing).toEqual(new Set([again.id]));
+      expect(await opened.engine.leases(["stg1"])).toMatchObject([
+        { mode: "kept", reason: "second", facts: { instance: again.id } },
+      ]);
+    });
+  });
 });
+
+/** The runs whose instances exist. */
+const standing = new Set<number>();
+/** The old one's cleanup does not come to an end. */
+let hanging = false;
+
+const real: ObligationKind = {
+  ...instance,
+  discharge: async ({ runId, signal }) => {
+    if (hanging) await aborted(signal);
+    standing.delete(runId);
+  },
+};
+
+/** Launches under the same key as whatever stands there, and takes its place. */
+const over = pipeline<{ before?: string; after?: string }>("relaunch", { version: 1 }, async (run, input) => {
+  const earlier = await run.value("earlier", async () => (await run.owed("instance")).length);
+  const owed = await run.owe("instance", { key: "same", own: true, facts: {} });
+  await run.step("Launch", async () => void standing.add(run.id));
+  await owed.created();
+  const swap = await run.owe("swap", { facts: {} });
+  await run.step("Swap", async ({ signal }) => {
+    if (input.before === "fail") throw new Error("not healthy");
+    if (input.before === "wait") await aborted(signal);
+  });
+  const until = (await run.now("keep")) + 60_000;
+  const reason = earlier === 0 ? "first" : "second";
+  const keep = { kinds: ["instance"], until, maxUntil: until + 60_000, reason };
+  await run.takeOver({ met: { id: swap.id, note: "took over" }, facts: { instance: run.id }, keep });
+  if (earlier > 0) await run.step("Clear", (step) => run.clearEarlier(step));
+  if (input.after === "wait") await run.step("Tests", ({ signal }) => aborted(signal));
+});
+
+async function openAgain(file?: string): Promise<TestEngine> {
+  const swap: ObligationKind = { ...instance, kind: "swap", discharge: async () => {} };
+  return await TestEngine.open({
+    pipelines: [over],
+    kinds: [real, swap],
+    ...(file !== undefined && { file }),
+    settings: { patienceMs: 200 },
+  });
+}
+
+/** An engine with an environment that somebody keeps, and until when. */
+async function openKept() {
+  standing.clear();
+  hanging = false;
+  const tested = await openAgain();
+  opened = tested;
+  const kept = await tested.submit("relaunch", "stg1");
+  await tested.ended(kept.id);
+  const [lease] = await tested.engine.leases(["stg1"]);
+  return { tested, kept, before: lease?.until ?? 0 };
+}

@@ -192,8 +192,10 @@ describe("a bot killed while a launch takes the place of what its holder keeps",
       const old = await keep("switch");
       const stream = new Stream(healthOf("switch"), EVERY_MS);
       stand.trial.begin();
-      stand.trial.arm(point);
+      const next = Number(old.version.replace("run-", "")) + 1;
+      stand.trial.arm(point.replace("RUN", String(next)));
       const { id } = await stand.begin("launch stg3 --keep 30m --tests none");
+      expect(id).toBe(next);
       expect(await stand.trial.untilKilled()).toBeDefined();
       await stand.trial.start();
       expect((await stand.ended(id)).state).toBe("succeeded");
