@@ -70,10 +70,11 @@ export async function markSent(db: Queryable, id: number, at: number): Promise<v
     .execute();
 }
 
+/** To a time that may have fractions of a millisecond (a jittered pause); the column takes whole ones alone. */
 export async function postpone(db: Queryable, id: number, until: number, error: string): Promise<void> {
   await db
     .updateTable("outbox")
-    .set((eb) => ({ next_attempt_at: until, last_error: error, attempts: eb("attempts", "+", 1) }))
+    .set((eb) => ({ next_attempt_at: Math.ceil(until), last_error: error, attempts: eb("attempts", "+", 1) }))
     .where("id", "=", id)
     .execute();
 }

@@ -116,6 +116,26 @@ describe("the outbox", () => {
     expect(tries).toEqual(["a1", "a2", "a3", "b1"]);
   });
 
+  it("writes down each failed attempt and when the next is due, to whole milliseconds", async () => {
+    let failures = 0;
+    const outbox = outboxOf(
+      async () => {
+        failures += 1;
+        if (failures === 1) throw new Error("no answer");
+        if (failures === 2) return { ok: false, permanent: false, retryAfterMs: 1.7, error: "rate limited" };
+        return { ok: true };
+      },
+      { random: () => 0.3 },
+    );
+    await outbox.start();
+    await outbox.enqueue(message("a"));
+    await settled();
+    const row = await database.db.selectFrom("outbox").selectAll().executeTakeFirstOrThrow();
+    expect(row).toMatchObject({ attempts: 3, last_error: "rate limited" });
+    expect(Number.isInteger(row.next_attempt_at)).toBe(true);
+    await outbox.stop();
+  });
+
   it("sends nothing of a kind before the surface's own Retry-After", async () => {
     const times: [string, number][] = [];
     const outbox = outboxOf(async ({ body, attempt }) => {
