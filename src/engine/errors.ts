@@ -155,7 +155,17 @@ function fieldsOf(error: SlipwayError): JsonObject {
 
 /** Whether an error says that this process must leave the run alone instead of recording a failure. */
 export function leavesRunAlone(error: unknown): boolean {
-  return (
-    error instanceof ShutdownError || error instanceof FencedError || error instanceof JournalUnavailableError
-  );
+  return error instanceof ShutdownError || error instanceof FencedError || isJournalUnavailable(error);
+}
+
+/** Of a write (the guard says so), or of a plain read, in SQLite's own words, whatever has been wrapped around them. */
+export function isJournalUnavailable(error: unknown): boolean {
+  for (let one = error; one instanceof Error; one = one.cause)
+    if (one instanceof JournalUnavailableError || isUnavailable(one)) return true;
+  return false;
+}
+
+/** SQLite's words for a disk that is full, read-only or broken, or held by somebody else: not the run's fault. */
+export function isUnavailable(error: unknown): boolean {
+  return /^SQLITE_(FULL|IOERR|READONLY|BUSY|LOCKED|NOMEM|CANTOPEN|CORRUPT|NOTADB)/.test(codeOf(error));
 }

@@ -12,7 +12,7 @@ import {
   asJson,
   CancelledError,
   faultOf,
-  JournalUnavailableError,
+  isJournalUnavailable,
   leavesRunAlone,
   ShutdownError,
 } from "./errors.ts";
@@ -67,7 +67,7 @@ export class Executor {
     const cancel = new AbortController();
     const ended = this.#carry(runId, cancel)
       .catch((error) => {
-        if (leavesRunAlone(error) && !(error instanceof JournalUnavailableError))
+        if (leavesRunAlone(error) && !isJournalUnavailable(error))
           this.#parts.log.info({ runId, code: error.code }, "run left to the next process");
         else
           this.#parts.log.error(

@@ -1,8 +1,7 @@
 import type { Database, Queryable } from "../../db/connection.ts";
 import { readFence } from "../../db/leases.ts";
 import { readEpoch } from "../../db/meta.ts";
-import { codeOf } from "../util/errors.ts";
-import { FencedError, JournalUnavailableError } from "./errors.ts";
+import { FencedError, isUnavailable, JournalUnavailableError } from "./errors.ts";
 
 /** The right to write about a resource: valid while the resource's fence is still this one. */
 export interface Fence {
@@ -57,9 +56,4 @@ export class Guard {
     if (fence && (await readFence(queryable, fence.resource)) !== fence.fence)
       throw new FencedError(fence.resource);
   }
-}
-
-/** SQLite's words for a disk that is full, read-only or broken, or held by somebody else: not the writer's fault. */
-function isUnavailable(error: unknown): boolean {
-  return /^SQLITE_(FULL|IOERR|READONLY|BUSY|LOCKED|NOMEM|CANTOPEN|CORRUPT|NOTADB)/.test(codeOf(error));
 }

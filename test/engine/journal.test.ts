@@ -168,6 +168,32 @@ describe("a database that cannot be written", () => {
     expect(things.exist.size).toBe(0);
   });
 
+  it("that cannot be read decides nothing either, whatever was made of SQLite's words on the way", async () => {
+    for (const wrap of [
+      (error: unknown) => error,
+      (cause: unknown) => new SlipwayError("x", "No.", { cause }),
+    ]) {
+      const things = new Things();
+      let isLocked = true;
+      const play = named(async (run) => {
+        await things.make(run, "thing", "t-1");
+        await run.step("Read", async () => {
+          if (isLocked && opened) throw wrap(readWhileLocked(opened.file));
+        });
+      });
+      opened = await TestEngine.open({ pipelines: [play], kinds: [things.kind("thing")] });
+      const { id } = await opened.submit("play", "stg1");
+      await until(async () => (await opened?.engine.steps(id))?.at(-1)?.name === "Read");
+      await pause(300);
+      expect(await opened.engine.run(id)).toMatchObject({ state: "running", outcome: null });
+      expect([...things.exist]).toEqual(["t-1"]);
+      isLocked = false;
+      expect(await opened.ended(id)).toMatchObject({ state: "succeeded" });
+      await opened.remove();
+      opened = undefined;
+    }
+  });
+
   it("full at any write: a run that meets the wall anywhere ends with nothing left", {
     timeout: 120_000,
   }, async () => {
@@ -206,3 +232,19 @@ describe("a database that cannot be written", () => {
     expect(writes).toBeLessThan(100);
   });
 });
+
+/** What SQLite says to one who comes to a database that somebody else has to himself. */
+function readWhileLocked(file: string): unknown {
+  const other = `${file}-locked`;
+  const [holder, reader] = [new BetterSqlite3(other), new BetterSqlite3(other, { timeout: 0 })];
+  try {
+    holder.exec("begin exclusive");
+    reader.prepare("select count(*) from sqlite_schema").get();
+    return new Error("It could be read.");
+  } catch (error) {
+    return error;
+  } finally {
+    reader.close();
+    holder.close();
+  }
+}
