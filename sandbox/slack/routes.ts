@@ -56,7 +56,7 @@ const ROUTES: Readonly<Record<string, Handler>> = {
     200,
     { connections: sockets.disconnect(reason) },
   ]),
-  "GET connections": ({ parts }) => [200, { connections: parts.sockets.count }],
+  "GET connections": ({ parts }) => [200, parts.sockets.counts()],
   "GET messages": async ({ query, parts }) => {
     const channel = await parts.conversations.resolve(query.get("channel") ?? CHANNEL.id);
     const messages = await parts.transcript.read(channel);

@@ -18,7 +18,7 @@ function quoted(text) {
 }
 
 const SPANS =
-  /(<[^<>\n]+>|`[^`\n]+`|(?<![\w*])\*[^*\n]+\*(?![\w*])|(?<![\w_])_[^_\n]+_(?![\w_])|(?<![\w~])~[^~\n]+~(?![\w~])|:[a-z0-9_+-]+:)/;
+  /(<[^<>\n]+>|https?:\/\/[^\s<>|]*[^\s<>|.,;:!?)\]}'"]|`[^`\n]+`|(?<![\w*])\*[^*\n]+\*(?![\w*])|(?<![\w_])_[^_\n]+_(?![\w_])|(?<![\w~])~[^~\n]+~(?![\w~])|:[a-z0-9_+-]+:)/;
 const STYLES = { "*": "strong", _: "em", "~": "s" };
 
 function inline(text) {
@@ -27,6 +27,7 @@ function inline(text) {
     if (/^<.+>$/.test(part)) return [angled(part.slice(1, -1))];
     if (/^`.+`$/.test(part)) return [h("code", {}, plain(part.slice(1, -1)))];
     if (/^:[a-z0-9_+-]+:$/.test(part)) return [emoji(part.slice(1, -1))];
+    if (/^https?:/.test(part)) return [link(plain(part), plain(part))];
     const style = part.length > 2 && part.at(-1) === part[0] ? STYLES[part[0]] : undefined;
     if (style) return [h(style, {}, ...inline(part.slice(1, -1)))];
     return [plain(part)];
@@ -69,28 +70,36 @@ export function dated(seconds, format, fallback = "") {
   return h("time", { datetime: date.toISOString(), title: plain(fallback) || date.toString() }, words);
 }
 
-const EMOJI = {
-  white_check_mark: "✅",
-  x: "❌",
-  warning: "⚠️",
-  rocket: "🚀",
-  hourglass_flowing_sand: "⏳",
+/** Dots of a colour, drawn: not every machine has a font of emoji. */
+const DOTS = {
+  red_circle: "dirty",
+  large_red_circle: "dirty",
+  large_green_circle: "free",
+  large_yellow_circle: "held",
+  large_orange_circle: "held",
+  large_blue_circle: "busy",
+  white_circle: "idle",
+  black_circle: "idle",
+};
+const SIGNS = {
+  white_check_mark: "✓",
+  heavy_check_mark: "✓",
+  x: "✗",
+  warning: "⚠",
+  hourglass: "⌛",
+  hourglass_flowing_sand: "⌛",
+  information_source: "ℹ",
   lock: "🔒",
+  rocket: "🚀",
   eyes: "👀",
   tada: "🎉",
-  red_circle: "🔴",
-  large_green_circle: "🟢",
-  large_yellow_circle: "🟡",
-  black_circle: "⚫",
-  white_circle: "⚪",
   bell: "🔔",
-  information_source: "ℹ️",
-  broom: "🧹",
 };
 
 export function emoji(name) {
-  const sign = EMOJI[name];
-  return sign ? h("span", { role: "img", "aria-label": name }, sign) : `:${name}:`;
+  const label = { role: "img", "aria-label": name.replaceAll("_", " ") };
+  if (DOTS[name]) return h("span", { class: `dot inline ${DOTS[name]}`, ...label });
+  return SIGNS[name] ? h("span", { class: `sign-${name}`, ...label }, SIGNS[name]) : `:${name}:`;
 }
 
 export function plain(text) {

@@ -5,6 +5,10 @@ import { change, channelId, draws, state } from "./state.js";
 /** The pane beside: one message and what was said below it. */
 export function startThread() {
   byId("pane-body").append(h("ol", { id: "thread" }));
+  const body = byId("pane-body");
+  let wasAtEnd = true;
+  // Pictures come later than their messages, and make them longer.
+  body.addEventListener("load", () => wasAtEnd && body.scrollTo(0, body.scrollHeight), true);
   byId("pane-close").addEventListener("click", close);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && state.thread && !document.querySelector("dialog[open]")) close();
@@ -19,8 +23,7 @@ export function startThread() {
       shown = null;
       return;
     }
-    const body = byId("pane-body");
-    const wasAtEnd = body.scrollHeight - body.scrollTop - body.clientHeight < 60;
+    wasAtEnd = body.scrollHeight - body.scrollTop - body.clientHeight < 60;
     const said = [{ ...parent, thread: [] }, ...parent.thread.filter(isVisible)];
     fill(
       byId("thread"),
@@ -33,8 +36,10 @@ export function startThread() {
     if (shown !== state.thread) {
       shown = state.thread;
       byId("pane-close").focus();
-      body.scrollTop = 0;
-    } else if (wasAtEnd) body.scrollTop = body.scrollHeight;
+      wasAtEnd = true;
+    }
+    // What was said last is what is looked for; the message itself is still there in the channel.
+    if (wasAtEnd) body.scrollTop = body.scrollHeight;
   });
 }
 

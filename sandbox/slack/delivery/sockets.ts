@@ -80,8 +80,9 @@ export class Sockets {
     return this.#open().length > 0;
   }
 
-  get count(): number {
-    return this.#open().length;
+  /** How many connections are open, and how many were ever made. */
+  counts(): { readonly connections: number; readonly opened: number } {
+    return { connections: this.#open().length, opened: this.#opened };
   }
 
   /** Resolves with what the app answered, or undefined when it did not acknowledge in time. */

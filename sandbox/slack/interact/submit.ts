@@ -33,7 +33,7 @@ type Submission = z.output<typeof submissionSchema>;
 const answerSchema = z.looseObject({
   response_action: z.enum(["errors", "clear", "update", "push"]),
   errors: z.record(z.string(), z.string()).optional(),
-  view: z.unknown(),
+  view: z.unknown().optional(),
 });
 
 /** Submits or closes a modal, and obeys what the app answers: view-interactions-payload. */
