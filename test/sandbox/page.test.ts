@@ -56,7 +56,7 @@ async function open(size = { width: 1280, height: 800 }): Promise<Page> {
   });
   await opened.goto(sandbox.json.console);
   await opened
-    .getByRole("radio", { name: /^developer\b/ })
+    .locator("#who option")
     .first()
     .waitFor({ state: "attached", ...SLOW });
   return opened;
@@ -202,7 +202,7 @@ describe("a modal and the app's home", () => {
     await dialog.waitFor(SLOW);
     // Slack sends nothing while something is missing.
     await page.keyboard.press("Enter");
-    await dialog.getByText(/must be filled in/).waitFor(SLOW);
+    await dialog.getByText(/complete this required field/).waitFor(SLOW);
     await page.keyboard.type("a demo");
     await seen("modal");
     await page.keyboard.press("Enter");

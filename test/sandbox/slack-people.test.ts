@@ -244,6 +244,7 @@ describe("modals", () => {
     const view = await openModal();
     const sent = await stand.sandbox("view", { user: "developer", viewId: view.id });
     expect(sent).toMatchObject({ status: 409, body: { error: "missing_input" } });
+    expect(Object.keys(sent.body.errors)).toEqual(["slot"]);
     const wrong = { user: "developer", viewId: view.id, values: { slot: "stg9" } };
     expect((await stand.sandbox("view", wrong)).body.error).toBe("missing_input");
     expect(stand.bot.received.filter((one) => one.body.startsWith("payload="))).toEqual([]);

@@ -76,7 +76,8 @@ const close = (view) => submit({ user: state.user, viewId: view.id, close: true 
 async function send(view, dialog, errors) {
   for (const old of dialog.querySelectorAll(".field-error")) old.textContent = "";
   const answer = await submit({ user: state.user, viewId: view.id, values: read(dialog) });
-  errors.textContent = troubleOf(answer) ?? answer.errors?.[""] ?? "";
+  // What is said below a field need not be said twice.
+  errors.textContent = answer.errors ? (answer.errors[""] ?? "") : (troubleOf(answer) ?? "");
   for (const [block, text] of Object.entries(answer.errors ?? {})) {
     const place = dialog.querySelector(`[data-block="${CSS.escape(block)}"] .field-error`);
     if (place) place.textContent = text;

@@ -37,6 +37,8 @@ export interface Interacted extends Delivered {
 export interface NotSent {
   readonly error: string;
   readonly message: string;
+  /** By block id, what Slack itself says below a modal's fields. */
+  readonly errors?: Readonly<Record<string, string>>;
 }
 
 export interface InteractionParts {

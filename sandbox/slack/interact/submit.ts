@@ -47,9 +47,11 @@ export async function submitView(input: Submission, parts: InteractionParts): Pr
   if (input.close) return closeView(found.view, actor, triggerId, parts);
 
   const values = filledIn(found.view, input.values);
-  const missing = controlsOf(found.view.blocks).find((control) => isMissing(control, values));
-  if (missing) {
-    return { error: "missing_input", message: `${missing.blockId} must be filled in: Slack sends nothing` };
+  const missing = controlsOf(found.view.blocks).filter((control) => isMissing(control, values));
+  if (missing.length > 0) {
+    const errors = Object.fromEntries(missing.map(({ blockId }) => [blockId, REQUIRED]));
+    const message = `${Object.keys(errors).join(", ")} must be filled in: Slack sends nothing`;
+    return { error: "missing_input", message, errors };
   }
   const view: View = { ...found.view, state: { values } };
   const payload = {
@@ -64,6 +66,7 @@ export async function submitView(input: Submission, parts: InteractionParts): Pr
   return { ...sent, triggerId, errors, open: parts.views.openOf(actor.id).map(({ id }) => id) };
 }
 
+const REQUIRED = "Please complete this required field.";
 /** Slack's words when the app does not answer a submission in time. */
 const TROUBLE = "We had some trouble connecting. Try again?";
 
