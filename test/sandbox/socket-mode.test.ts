@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { cloudState, controlUrl, messages, runs, slash, waitForRun } from "../../sandbox/client.ts";
+import { cloudState, controlUrl, inSlack, messages, runs, slash, waitForRun } from "../../sandbox/client.ts";
 import { type Sandbox, startSandbox } from "../../sandbox/supervisor/start.ts";
 
 /** The whole sandbox with the bot in Socket Mode: nothing of Slack reaches it by HTTP. */
@@ -29,8 +29,7 @@ const connections = async (): Promise<Connections> =>
 
 async function cut(reason: string): Promise<void> {
   const { opened } = await connections();
-  const url = controlUrl(sandbox.json, "slack", "disconnect");
-  await fetch(url, { method: "POST", body: JSON.stringify({ reason }) });
+  await inSlack(sandbox.json, "disconnect", { reason });
   await expect.poll(connections, PATIENT).toEqual({ connections: 1, opened: opened + 1 });
 }
 
