@@ -3,13 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "@playwright/test";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { cloudState, runs, waitForRun } from "../../sandbox/client.ts";
+import { cloudState, run, runs, slash, waitForRun } from "../../sandbox/client.ts";
 import { type Sandbox, startSandbox } from "../../sandbox/supervisor/start.ts";
 
 /** The sandbox's page as a newcomer meets it, in a real browser, with the real bot behind it. */
 vi.setConfig({ testTimeout: 240_000 });
 const PATIENT = { timeout: 90_000 };
 const SLOW = { timeout: 60_000 };
+const ENDED = ["succeeded", "failed", "cancelled"];
 
 const ROOT = join(import.meta.dirname, "..", "..");
 /** Screenshots of what was seen, to be looked at. */
@@ -110,26 +111,33 @@ test("a newcomer types what the first line says, sees the plan move and the run 
   expect(faults).toEqual([]);
 });
 
-test("buttons are pressed as in Slack: with their dialog, signed, by the person acted as", async () => {
-  const before = (await runs(sandbox.json)).length;
-  await typed("/stg launch stg2 --tests none --keep 20m");
-  const id = await nextRun(before);
-  const message = runMessage("stg2");
-  await message.locator("[data-action=run_cancel]").waitFor(SLOW);
-  await message.locator("[data-action=run_cancel]").click();
-  await page.getByRole("dialog").getByText("Cancel this run?").waitFor(SLOW);
+test("Cancel asks first, and stops the run; Extend and Terminate do what they say", async () => {
+  const { json } = sandbox;
+  const before = (await runs(json)).length;
+  await typed("/stg launch stg2 --keep 20m");
+  const cancelled = await nextRun(before);
+  const cancel = runMessage("stg2").locator("[data-action=run_cancel]");
+  await cancel.click(SLOW);
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("Cancel this run?").waitFor(SLOW);
   await seen("confirm");
+  // Escape is a no.
   await page.keyboard.press("Escape");
-  await page.getByRole("dialog").waitFor({ state: "hidden" });
-  const front = new URL("/_sandbox/", sandbox.json.slack.api);
-  const pressed = page.waitForResponse((answer) => answer.url().endsWith("/action"), SLOW);
-  await waitForRun(sandbox.json, id, ["succeeded"], 120_000);
-  await message.locator("[data-action=run_extend]").click(SLOW);
-  const answer = (await (await pressed).json()) as Record<string, unknown>;
-  expect(answer).toMatchObject({ status: 200, via: "http" });
-  expect((await fetch(new URL("connections", front))).ok).toBe(true);
-  await typed("/stg terminate stg2");
-  await expect.poll(async () => (await cloudState(sandbox.json)).instances, PATIENT).toEqual([]);
+  await dialog.waitFor({ state: "hidden" });
+  expect(await run(json, cancelled)).not.toMatchObject({ state: "cancelled" });
+  await cancel.click(SLOW);
+  await dialog.getByRole("button", { name: "Cancel the run" }).click(SLOW);
+  expect(await waitForRun(json, cancelled, ENDED, 120_000)).toMatchObject({ state: "cancelled" });
+
+  await typed("/stg launch stg2 --tests none --keep 20m");
+  const kept = await nextRun(before + 1);
+  expect(await waitForRun(json, kept, ENDED, 120_000)).toMatchObject({ state: "succeeded" });
+  await runMessage("stg2").locator("[data-action=run_extend]").click(SLOW);
+  await messages().filter({ hasText: "extended by @developer" }).waitFor(SLOW);
+  await seen("extended");
+  await runMessage("stg2").locator("[data-action=run_terminate]").click(SLOW);
+  await dialog.getByRole("button", { name: "Terminate" }).click(SLOW);
+  await expect.poll(async () => (await cloudState(json)).instances, PATIENT).toEqual([]);
   expect(faults).toEqual([]);
 });
 
@@ -176,45 +184,43 @@ describe("what others see", () => {
   });
 });
 
-describe("a modal and the app's home", () => {
-  test("are drawn from what the app has sent, filled in by keyboard, and submitted", async () => {
-    const { json } = sandbox;
-    const front = new URL("/_sandbox/", json.slack.api);
-    const say = async (method: string, parameters: object) => {
-      const answer = await fetch(json.slack.api + method, {
-        method: "POST",
-        headers: { "content-type": "application/json", authorization: `Bearer ${json.slack.botToken}` },
-        body: JSON.stringify(parameters),
-      });
-      expect(await answer.json()).toMatchObject({ ok: true });
-    };
-    const plain = (text: string) => ({ type: "plain_text", text });
-    const command = await fetch(new URL("command", front), {
-      method: "POST",
-      body: JSON.stringify({ user: "developer", text: "whoami" }),
-    });
-    const { triggerId } = (await command.json()) as { triggerId: string };
-    const element = { type: "plain_text_input", action_id: "text" };
-    const blocks = [{ type: "input", block_id: "reason", label: plain("Reason"), element }];
-    const view = { type: "modal", title: plain("Lock a slot"), submit: plain("Lock"), blocks };
-    await say("views.open", { trigger_id: triggerId, view });
-    const dialog = page.getByRole("dialog", { name: "Lock a slot" });
-    await dialog.waitFor(SLOW);
-    // Slack sends nothing while something is missing.
-    await page.keyboard.press("Enter");
-    await dialog.getByText(/complete this required field/).waitFor(SLOW);
-    await page.keyboard.type("a demo");
-    await seen("modal");
-    await page.keyboard.press("Enter");
-    await dialog.waitFor({ state: "detached", ...SLOW });
+test("the app's home is the board; its Launch opens a form, which the keyboard fills in", async () => {
+  const { json } = sandbox;
+  const before = (await runs(json)).length;
+  await page.getByRole("navigation").getByRole("button", { name: "Home" }).click();
+  await page.locator("#home h3", { hasText: "Staging slots" }).waitFor(SLOW);
+  await seen("home");
+  await page.locator("#home").getByRole("button", { name: "Launch" }).first().click();
+  const dialog = page.getByRole("dialog", { name: "Launch" });
+  await dialog.waitFor(SLOW);
+  expect(await page.evaluate("document.activeElement.tagName")).toBe("SELECT");
+  await dialog.getByLabel("Tests").selectOption("none");
+  await seen("modal");
+  await dialog.getByRole("button", { name: "Launch" }).click();
+  await dialog.waitFor({ state: "detached", ...SLOW });
+  const id = await nextRun(before);
+  expect(await waitForRun(json, id, ENDED, 120_000)).toMatchObject({ state: "succeeded", target: "stg1" });
+  expect(faults).toEqual([]);
+});
 
-    const home = { type: "home", blocks: [{ type: "header", text: plain("Staging slots of Acme") }] };
-    await page.getByRole("button", { name: "Home" }).click();
-    await say("views.publish", { user_id: json.slack.users.developer, view: home });
-    await page.locator("#home h3").waitFor(SLOW);
-    await seen("home");
-    expect(faults).toEqual([]);
+test("a form that lacks something is not sent, and says where; Escape closes it", async () => {
+  const { json } = sandbox;
+  const plain = (text: string) => ({ type: "plain_text", text });
+  const { triggerId } = await slash(json, "developer", "whoami");
+  const element = { type: "plain_text_input", action_id: "text" };
+  const blocks = [{ type: "input", block_id: "reason", label: plain("Reason"), element }];
+  const view = { type: "modal", title: plain("Lock a slot"), submit: plain("Lock"), blocks };
+  await fetch(`${json.slack.api}views.open`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${json.slack.botToken}` },
+    body: JSON.stringify({ trigger_id: triggerId, view }),
   });
+  const dialog = page.getByRole("dialog", { name: "Lock a slot" });
+  await dialog.waitFor(SLOW);
+  await page.keyboard.press("Enter");
+  await dialog.getByText(/complete this required field/).waitFor(SLOW);
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached", ...SLOW });
 });
 
 describe("what goes wrong on demand", () => {
