@@ -25,6 +25,18 @@ export async function slash(
   return (await post(controlUrl(json, "slack", "command"), { user, text, ...more })) as CommandResult;
 }
 
+/**
+ * What a person does in Slack beside typing a command; docs/sandbox.md lists what each takes. Throws
+ * `unexpected_answer` with status 409 when the person could not do it, as with a button that is not there.
+ */
+export async function inSlack(
+  json: SandboxJson,
+  what: "action" | "view" | "home" | "say" | "disconnect",
+  input: object,
+): Promise<Record<string, unknown>> {
+  return (await post(controlUrl(json, "slack", what), input)) as Record<string, unknown>;
+}
+
 /** A run as the API tells it; only what the helpers look at is checked. */
 const runSchema = z.looseObject({ id: z.number(), state: z.string(), target: z.string().nullable() });
 export type RunFacts = z.infer<typeof runSchema>;
@@ -93,9 +105,15 @@ export async function calls(json: SandboxJson, provider: Provider = "aws"): Prom
   return (await read(await fetch(url), url)) as readonly Call[];
 }
 
-/** The channel as Slack shows it: messages with their threads, and what one person alone sees. */
-export async function messages(json: SandboxJson): Promise<readonly TranscriptMessage[]> {
-  const url = controlUrl(json, "slack", `messages?channel=${json.slack.channel}`);
+/**
+ * The channel as Slack shows it: messages with their threads, and what one person alone sees.
+ * @param channel Another conversation: a channel's id, or a person for the direct messages with the app.
+ */
+export async function messages(
+  json: SandboxJson,
+  channel: string = json.slack.channel,
+): Promise<readonly TranscriptMessage[]> {
+  const url = controlUrl(json, "slack", `messages?channel=${encodeURIComponent(channel)}`);
   return ((await read(await fetch(url), url)) as { messages: readonly TranscriptMessage[] }).messages;
 }
 

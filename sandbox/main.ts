@@ -4,18 +4,20 @@ import type { Child } from "./supervisor/children.ts";
 import { how } from "./supervisor/ready.ts";
 import { type Sandbox, startSandbox } from "./supervisor/start.ts";
 
-const USAGE = `npm run sandbox [-- --port 3000] [--no-bot] [--dir .slipway] [--keep]
+const USAGE = `npm run sandbox [-- --port 3000] [--no-bot] [--dir .slipway] [--keep] [--socket-mode]
 
   --port N    the page's port (3000, or a free one when that is taken)
   --no-bot    everything but the bot; start it yourself with the environment that is printed
   --dir DIR   the sandbox's folder (.slipway), emptied at each start
-  --keep      do not empty it: the bot's database stays`;
+  --keep      do not empty it: the bot's database stays
+  --socket-mode  the bot opens web sockets to Slack instead of being called by HTTP`;
 
 interface Choices {
   readonly port?: number;
   readonly bot: boolean;
   readonly dir: string;
   readonly keep: boolean;
+  readonly socketMode: boolean;
 }
 
 /** Runs the sandbox until ctrl-C. The exit code is 2 for wrong options and 1 when it cannot start. */
@@ -53,6 +55,7 @@ function choose(args: readonly string[]): Choices | undefined {
         "no-bot": { type: "boolean", default: false },
         dir: { type: "string", default: ".slipway" },
         keep: { type: "boolean", default: false },
+        "socket-mode": { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
     });
@@ -64,7 +67,8 @@ function choose(args: readonly string[]): Choices | undefined {
     if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65_536)) {
       throw new Error(`--port takes a port number, not "${values.port}"`);
     }
-    const choices = { bot: !values["no-bot"], dir: values.dir, keep: values.keep };
+    const { dir, keep, "socket-mode": socketMode } = values;
+    const choices = { bot: !values["no-bot"], dir, keep, socketMode };
     return port === undefined ? choices : { ...choices, port };
   } catch (error) {
     console.error(`${messageOf(error)}\n\n${USAGE}`);

@@ -1,9 +1,12 @@
-import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { join } from "node:path";
+import { z } from "zod";
 import { codeOf, messageOf, SlipwayError } from "../../src/util/errors.ts";
+import { parseJson } from "../front/control.ts";
 import { listen, readBody, sendJson } from "../front/http.ts";
 import type { SandboxJson } from "../supervisor/description.ts";
+import { sendAsset } from "./assets.ts";
+import { follow } from "./live.ts";
+import { Switches } from "./switches.ts";
 
 export interface Page {
   readonly url: string;
@@ -15,19 +18,20 @@ export interface PageOptions {
   readonly port: number;
   readonly json: SandboxJson;
   readonly directory: string;
+  /** Kills the bot's process group and starts the bot again; false where it is not the sandbox's to kill. */
+  killBot(): Promise<boolean>;
 }
 
-const CONTENT = join(import.meta.dirname, "page.html");
+/** What a person does on the page, and the address of Slack's front that does it. */
+const TO_SLACK = new Set(["command", "action", "view", "home", "say"]);
 
-/** The page that shows a newcomer what there is, what to type, and the channel as it fills. */
+/** The page on which a newcomer acts as people of a team, and sees what the bot does. */
 export async function startPage(options: PageOptions): Promise<Page> {
+  const switches = new Switches(options.json);
   const server = await listen((request, response) => {
-    const path = new URL(request.url ?? "/", "http://page.invalid").pathname;
-    if (path === "/") return sendHtml(response);
-    if (path === "/addresses") return sendJson(response, 200, addresses(options));
-    if (path === "/messages") return relay(slackUrl(options.json, "messages"), {}, response);
-    if (path === "/command" && request.method === "POST") return command(options.json, request, response);
-    sendJson(response, 404, { error: "not_found" });
+    route(request, response, options, switches).catch((error: unknown) =>
+      sendJson(response, 502, { error: "unreachable", message: messageOf(error) }),
+    );
   }, options.port).catch((cause: unknown) => {
     if (codeOf(cause) !== "EADDRINUSE") throw cause;
     throw new SlipwayError("port_taken", `Port ${options.port} is taken.`, {
@@ -38,23 +42,69 @@ export async function startPage(options: PageOptions): Promise<Page> {
   return { url: server.url, close: () => server.close() };
 }
 
-function sendHtml(response: ServerResponse): void {
-  response.writeHead(200, {
-    "content-type": "text/html; charset=utf-8",
-    "content-security-policy":
-      "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'",
-  });
-  response.end(readFileSync(CONTENT));
+async function route(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: PageOptions,
+  switches: Switches,
+): Promise<void> {
+  const { json } = options;
+  const { pathname: path, searchParams } = new URL(request.url ?? "/", "http://page.invalid");
+  if (!isLocal(request)) return sendJson(response, 403, { error: "foreign_host" });
+  if (request.method === "POST") return act(path.slice(1), request, response, options, switches);
+  if (path === "/facts") return sendJson(response, 200, facts(options));
+  if (path === "/live") return follow(response, searchParams.get("user") ?? "", { json, switches });
+  if (path === "/picture") return picture(searchParams.get("url") ?? "", json, response);
+  if (!sendAsset(response, path)) sendJson(response, 404, { error: "not_found" });
+}
+
+const switchSchema = z.strictObject({ name: z.string(), on: z.boolean() });
+
+/**
+ * What is done on the page. Asking for JSON keeps other web sites out: a browser sends that type across sites
+ * only after a question that we never answer.
+ */
+async function act(
+  name: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { json, killBot }: PageOptions,
+  switches: Switches,
+): Promise<void> {
+  if (!request.headers["content-type"]?.startsWith("application/json")) {
+    return sendJson(response, 415, { error: "not_json" });
+  }
+  const body = await readBody(request);
+  if (TO_SLACK.has(name)) {
+    const url = new URL(`/_sandbox/${name}`, json.slack.api);
+    const answer = await fetch(url, { method: "POST", body: new Uint8Array(body) });
+    return sendJson(response, answer.status, (await answer.json()) as object);
+  }
+  if (name === "kill-bot") {
+    if (await killBot()) return sendJson(response, 200, { ok: true });
+    const message = "The bot was not started by this sandbox: kill and start it yourself.";
+    return sendJson(response, 409, { error: "not_ours", message });
+  }
+  const change = name === "switch" ? switchSchema.safeParse(parseJson(body)) : undefined;
+  if (change?.success && (await switches.set(change.data.name, change.data.on))) {
+    return sendJson(response, 200, { switches: switches.list() });
+  }
+  sendJson(response, 404, { error: "not_found" });
+}
+
+/** A page of elsewhere that has made its name point here finds nothing. */
+function isLocal({ headers }: IncomingMessage): boolean {
+  return /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(headers.host ?? "");
 }
 
 /** What may be shown: no token and no key. */
-function addresses({ json, directory }: PageOptions): object {
+function facts({ json, directory }: PageOptions): object {
   return {
     directory,
     bot: json.bot,
     slack: json.slack.api,
-    people: Object.keys(json.slack.users),
-    users: json.slack.users,
+    channel: json.slack.channel,
+    people: Object.entries(json.slack.users).map(([name, id]) => ({ name, id })),
     github: json.github.api,
     repository: json.github.repository,
     pullRequest: json.github.pullRequest,
@@ -63,27 +113,17 @@ function addresses({ json, directory }: PageOptions): object {
   };
 }
 
-function slackUrl(json: SandboxJson, path: string): URL {
-  return new URL(`/_sandbox/${path}`, json.slack.api);
-}
-
-/**
- * A command typed on the page. Asking for JSON keeps other web sites out: a browser sends that type across sites
- * only after a question that we never answer.
- */
-async function command(json: SandboxJson, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  if (!request.headers["content-type"]?.startsWith("application/json")) {
-    return sendJson(response, 415, { error: "not_json" });
+/** Pictures of messages: uploaded files, and what the bot serves. No other address is ever asked. */
+async function picture(address: string, json: SandboxJson, response: ServerResponse): Promise<void> {
+  const from = [json.slack.api, json.bot].map((url) => new URL(url).origin);
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (!url || !from.includes(url.origin)) return sendJson(response, 404, { error: "not_found" });
+  const answer = await fetch(url);
+  const type = answer.headers.get("content-type") ?? "";
+  // A page of markup would run as this page's own.
+  if (!answer.ok || !/^image\/(png|jpeg|gif|webp)/.test(type)) {
+    return sendJson(response, 404, { error: "no_picture" });
   }
-  const body = new Uint8Array(await readBody(request));
-  return relay(slackUrl(json, "command"), { method: "POST", body }, response);
-}
-
-async function relay(url: URL, init: RequestInit, response: ServerResponse): Promise<void> {
-  try {
-    const answer = await fetch(url, init);
-    sendJson(response, answer.status, (await answer.json()) as object);
-  } catch (error) {
-    sendJson(response, 502, { error: messageOf(error) });
-  }
+  const headers = { "content-type": type, "x-content-type-options": "nosniff" };
+  response.writeHead(200, headers).end(Buffer.from(await answer.arrayBuffer()));
 }

@@ -1,43 +1,34 @@
-import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { Clock } from "../../src/util/clock.ts";
-import { codeOf } from "../../src/util/errors.ts";
-import type { EmulatedSlack } from "./emulator.ts";
+import type { Conversations } from "./conversations.ts";
+import type { Delivered, Delivery } from "./delivery/delivery.ts";
 import { BOT, CHANNEL, personByIdOrName, TEAM } from "./people.ts";
 import type { ResponseUrls } from "./responses.ts";
-import { signedHeaders } from "./signature.ts";
 import { nextTs, type Transcript } from "./transcript.ts";
-
-/** Slack gives an app this long to answer a slash command. */
-const PATIENCE_MS = 3_000;
+import type { Triggers } from "./views/triggers.ts";
 
 export const commandSchema = z.strictObject({
   /** A user's id, or the short name: viewer, developer, … */
   user: z.string(),
   text: z.string(),
   command: z.string().default("/stg"),
+  /** A channel's id, or a person: then in the direct messages with the app. */
   channel: z.string().default(CHANNEL.id),
   /** To send the same command twice, as a retrying proxy might. */
   triggerId: z.string().optional(),
 });
 export type CommandInput = z.input<typeof commandSchema>;
 
-export interface CommandResult {
-  /** The bot's HTTP status; null when it did not answer. */
-  readonly status: number | null;
-  readonly body: string;
-  readonly elapsedMs: number;
+export interface CommandResult extends Delivered {
   readonly triggerId: string;
-  /** Slack's own word when the bot could not be reached or was too slow. */
-  readonly error?: "dispatch_failed" | "operation_timeout";
 }
 
 export interface CommandParts {
-  readonly botUrl: string;
-  readonly signingSecret: string;
-  readonly slack: EmulatedSlack;
+  readonly delivery: Delivery;
   readonly transcript: Transcript;
   readonly responses: ResponseUrls;
+  readonly conversations: Conversations;
+  readonly triggers: Triggers;
   readonly clock: Clock;
 }
 
@@ -48,53 +39,29 @@ export async function sendCommand(
 ): Promise<CommandResult> {
   const person = personByIdOrName(input.user);
   const userId = person?.id ?? input.user;
+  const channel = await parts.conversations.resolve(input.channel);
   const typed = `${input.command} ${input.text}`.trim();
-  const said = { channel: input.channel, onlyFor: userId };
+  const said = { channel, onlyFor: userId };
   parts.transcript.add({ ...said, ts: nextTs(parts.clock.now()), user: userId, text: typed });
 
-  const triggerId = input.triggerId ?? (await newTriggerId(parts.slack));
-  const body = new URLSearchParams({
+  const triggerId = parts.triggers.create(userId, undefined, input.triggerId);
+  const payload = {
     team_id: person?.team ?? TEAM.id,
     team_domain: person && person.team !== TEAM.id ? "elsewhere" : TEAM.domain,
-    channel_id: input.channel,
-    channel_name: input.channel === CHANNEL.id ? CHANNEL.name : "directmessage",
+    channel_id: channel,
+    channel_name: parts.conversations.nameOf(channel),
     user_id: userId,
     user_name: person?.name ?? input.user,
     command: input.command,
     text: input.text,
     api_app_id: BOT.app,
     is_enterprise_install: "false",
-    response_url: parts.responses.create(userId, input.channel),
+    response_url: parts.responses.create(userId, channel),
     trigger_id: triggerId,
-  }).toString();
-  const result = await post(`${parts.botUrl}/slack/events`, body, parts, triggerId);
+  };
+  const result = { ...(await parts.delivery.send("slash_commands", payload)), triggerId };
   await showAnswer(result, typed, said, parts);
   return result;
-}
-
-async function post(
-  url: string,
-  body: string,
-  parts: CommandParts,
-  triggerId: string,
-): Promise<CommandResult> {
-  const started = performance.now();
-  const elapsedMs = () => Math.round((performance.now() - started) * 100) / 100;
-  try {
-    const answer = await fetch(url, {
-      method: "POST",
-      headers: signedHeaders(parts.signingSecret, body, parts.clock.now()),
-      body,
-      signal: AbortSignal.timeout(PATIENCE_MS),
-    });
-    const text = await answer.text();
-    return { status: answer.status, body: text, elapsedMs: elapsedMs(), triggerId };
-  } catch (error) {
-    const late =
-      codeOf(error) === "TimeoutError" || (error instanceof Error && error.name === "TimeoutError");
-    const word = late ? "operation_timeout" : "dispatch_failed";
-    return { status: null, body: "", elapsedMs: elapsedMs(), triggerId, error: word };
-  }
 }
 
 async function showAnswer(
@@ -111,9 +78,4 @@ async function showAnswer(
   }
   if (result.body.trim() === "") return;
   await parts.responses.show(result.body, said.onlyFor, said.channel);
-}
-
-async function newTriggerId(slack: EmulatedSlack): Promise<string> {
-  const answer = await slack.call("views.generateTriggerId", {});
-  return typeof answer.trigger_id === "string" ? answer.trigger_id : randomBytes(8).toString("hex");
 }

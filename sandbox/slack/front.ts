@@ -9,23 +9,32 @@ import { FaultBook } from "../front/faults.ts";
 import { type FaultWords, withFault } from "../front/faulty.ts";
 import { type Answer, forward, sendAnswer } from "../front/forward.ts";
 import { listen, readBody, sendJson } from "../front/http.ts";
-import { commandSchema, sendCommand } from "./command.ts";
+import { failed } from "./answers.ts";
+import { Changes } from "./changes.ts";
+import { Conversations } from "./conversations.ts";
+import { Delivery } from "./delivery/delivery.ts";
+import { Sockets } from "./delivery/sockets.ts";
 import { startEmulatedSlack } from "./emulator.ts";
+import { serveFile } from "./files.ts";
+import { Actions } from "./interact/action.ts";
 import { RateLimits } from "./limits.ts";
 import { readManifest } from "./manifest.ts";
-import { CHANNEL } from "./people.ts";
 import { ResponseUrls } from "./responses.ts";
-import { failed } from "./served.ts";
+import { type PeopleParts, peopleRoutes } from "./routes.ts";
 import { Transcript } from "./transcript.ts";
+import { Views } from "./views/store.ts";
+import { Triggers } from "./views/triggers.ts";
 import { answerWebApi, parseRequest, rateLimited, type WebApiParts } from "./webapi.ts";
 
 export interface SlackFrontOptions {
   readonly port?: number;
   readonly botToken: string;
+  /** Of Socket Mode; without it apps.connections.open is refused. */
+  readonly appToken?: string;
   readonly signingSecret: string;
-  /** Where slash commands are posted: the bot's base address. */
+  /** Where commands, clicks and events are posted: the bot's base address. */
   readonly botUrl: string;
-  /** The app's manifest; its scopes and commands are all that the bot gets. */
+  /** The app's manifest; its scopes, commands and events are all that the bot gets. */
   readonly manifest: string;
   readonly clock?: Clock;
 }
@@ -48,13 +57,24 @@ export async function startSlackFront(options: SlackFrontOptions): Promise<Slack
   const manifest = readManifest(options.manifest);
   const slack = await startEmulatedSlack(options.botToken);
   const [calls, faults, transcript] = [new CallLog(), new FaultBook(), new Transcript(slack)];
+  const [changes, sockets, views] = [new Changes(), new Sockets(), new Views()];
+  const [triggers, conversations] = [new Triggers(clock), new Conversations(slack)];
   let url = "";
   const publicUrl = () => url;
   const responses = new ResponseUrls({ slack, transcript, calls, clock, publicUrl });
   const limits = new RateLimits(clock);
-  const { botToken, signingSecret, botUrl } = options;
-  const webApi = { botToken, scopes: manifest.scopes, limits, slack, transcript, clock, publicUrl };
-  const commands = { botUrl, signingSecret, slack, transcript, responses, clock };
+  const { botToken, appToken, signingSecret, botUrl } = options;
+  const delivery = new Delivery({ botUrl, signingSecret, sockets, clock });
+  const workspace = { slack, transcript, conversations, views, triggers, sockets, clock, publicUrl };
+  const webApi: WebApiParts = { ...workspace, botToken, appToken, scopes: manifest.scopes, limits };
+  const interactions = { ...workspace, delivery, responses };
+  const people: PeopleParts = {
+    ...interactions,
+    changes,
+    manifest,
+    botHost: new URL(botUrl).host,
+    actions: new Actions(interactions),
+  };
 
   const server = await listen((request, response) => {
     route(request, response).catch((error: unknown) =>
@@ -62,9 +82,12 @@ export async function startSlackFront(options: SlackFrontOptions): Promise<Slack
     );
   }, options.port ?? 0);
   url = server.url;
+  server.server.on("upgrade", (request, socket, head) => sockets.upgrade(request, socket, head));
   return {
     url,
     async close() {
+      changes.end();
+      sockets.close();
       await server.close();
       await slack.close();
     },
@@ -75,15 +98,17 @@ export async function startSlackFront(options: SlackFrontOptions): Promise<Slack
     asked.pathname = tidyPath(asked.pathname);
     const path = asked.pathname;
     if (path.startsWith("/api/")) return api(request, response, asked);
-    if (path.startsWith("/commands/")) {
-      return sendAnswer(response, await responses.answer(path, (await readBody(request)).toString("utf8")));
+    if (/^\/(commands|actions)\//.test(path)) {
+      const answer = await responses.answer(path, (await readBody(request)).toString("utf8"));
+      changes.note();
+      return sendAnswer(response, answer);
+    }
+    if (path.startsWith("/files-pri/")) {
+      const file = { botToken, scopes: manifest.scopes, slack };
+      return sendAnswer(response, await serveFile(request, path + asked.search, file));
     }
     if (await control(request, response, path, { faults, calls })) return;
-    if (path === "/_sandbox/command" && request.method === "POST") return command(request, response);
-    if (path === "/_sandbox/messages") {
-      const channel = asked.searchParams.get("channel") ?? CHANNEL.id;
-      return sendJson(response, 200, { channel, messages: await transcript.read(channel) });
-    }
+    if (await peopleRoutes(request, response, asked, people)) return;
     const body = await readBody(request);
     const to = path + asked.search;
     sendAnswer(response, await forward(slack.url, to, request.method ?? "GET", request.headers, body));
@@ -91,9 +116,8 @@ export async function startSlackFront(options: SlackFrontOptions): Promise<Slack
 
   async function api(request: IncomingMessage, response: ServerResponse, asked: URL): Promise<void> {
     const call = parseRequest(request, asked, await readBody(request));
-    const parts: WebApiParts = webApi;
     const fault = faults.take(call.method);
-    const answer = await withFault(fault, WORDS, () => answerWebApi(call, parts));
+    const answer = await withFault(fault, WORDS, () => answerWebApi(call, webApi));
     const error = answer && errorWord(answer);
     calls.add({
       action: call.method,
@@ -102,21 +126,8 @@ export async function startSlackFront(options: SlackFrontOptions): Promise<Slack
       status: answer?.status ?? null,
       ...(error ? { error } : {}),
     });
+    if (/^(chat|files|views)\./.test(call.method)) changes.note();
     if (answer) sendAnswer(response, answer);
-  }
-
-  async function command(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const input = commandSchema.safeParse(parseJson(await readBody(request)));
-    if (!input.success) {
-      return sendJson(response, 400, { error: "invalid_command", message: z.prettifyError(input.error) });
-    }
-    if (!manifest.commands.includes(input.data.command) || !manifest.scopes.has("commands")) {
-      return sendJson(response, 400, {
-        error: "unknown_command",
-        message: `${input.data.command} is not a valid command: slack.yml has ${manifest.commands.join(", ")}`,
-      });
-    }
-    sendJson(response, 200, await sendCommand(input.data, commands));
   }
 }
 

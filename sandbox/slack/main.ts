@@ -5,6 +5,7 @@ import { startSlackFront } from "./front.ts";
 const settings = z.strictObject({
   port: z.number().int(),
   botToken: z.string(),
+  appToken: z.string(),
   signingSecret: z.string(),
   botUrl: z.string(),
   manifest: z.string(),

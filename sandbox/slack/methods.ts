@@ -25,6 +25,7 @@ const TABLE: Record<string, MethodFacts> = {
   "chat.update": { scopes: [["chat:write"]], tier: "tier3" },
   "chat.delete": { scopes: [["chat:write"]], tier: "tier3" },
   "chat.postEphemeral": { scopes: [["chat:write"]], tier: "tier4" },
+  "chat.unfurl": { scopes: [["links:write"]], tier: "tier3" },
   "chat.getPermalink": { scopes: [], tier: "special" },
   "conversations.list": { scopes: [READ_CHANNEL], tier: "tier2" },
   "conversations.info": { scopes: [READ_CHANNEL], tier: "tier3" },
@@ -45,6 +46,8 @@ const TABLE: Record<string, MethodFacts> = {
   "files.completeUploadExternal": { scopes: [["files:write"]], tier: "tier4" },
   "files.info": { scopes: [["files:read"]], tier: "tier4" },
   "files.delete": { scopes: [["files:write"]], tier: "tier3" },
+  // For an app-level token with connections:write, which the bot's scopes do not hold.
+  "apps.connections.open": { scopes: [], tier: "tier3" },
   "views.open": { scopes: [], tier: "tier4" },
   "views.push": { scopes: [], tier: "tier4" },
   "views.update": { scopes: [], tier: "tier4" },

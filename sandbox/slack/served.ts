@@ -1,6 +1,9 @@
 import type { Clock } from "../../src/util/clock.ts";
 import { jsonAnswer } from "../front/faulty.ts";
 import type { Answer } from "../front/forward.ts";
+import { failed } from "./answers.ts";
+import type { Conversations } from "./conversations.ts";
+import { parsedParameter } from "./parameters.ts";
 import { BOT, CHANNEL, GROUPS, OTHER_TEAM, PEOPLE, type Person, TEAM } from "./people.ts";
 import { nextTs, type Transcript } from "./transcript.ts";
 
@@ -10,7 +13,7 @@ type Parameters = Readonly<Record<string, unknown>>;
 export function serveMethod(
   method: string,
   parameters: Parameters,
-  parts: { readonly transcript: Transcript; readonly clock: Clock },
+  parts: { readonly transcript: Transcript; readonly conversations: Conversations; readonly clock: Clock },
 ): Answer | undefined {
   switch (method) {
     case "api.test":
@@ -34,20 +37,24 @@ export function serveMethod(
       return group ? jsonAnswer(200, { ok: true, users: group.members }) : failed("no_such_subteam");
     }
     case "chat.postEphemeral":
-      return postEphemeral(parameters, parts.transcript, parts.clock);
+      return postEphemeral(parameters, parts);
     default:
       return undefined;
   }
 }
 
-/** An answer of Slack's Web API that says no; Slack does this with status 200. */
-export function failed(error: string, more: object = {}): Answer {
-  return jsonAnswer(200, { ok: false, error, ...more });
-}
-
-function postEphemeral(parameters: Parameters, transcript: Transcript, clock: Clock): Answer {
+function postEphemeral(
+  parameters: Parameters,
+  {
+    transcript,
+    conversations,
+    clock,
+  }: { readonly transcript: Transcript; readonly conversations: Conversations; readonly clock: Clock },
+): Answer {
   const { channel, user, text, blocks, thread_ts: threadTs } = parameters;
-  if (channel !== CHANNEL.id) return failed("channel_not_found");
+  const isDirect = typeof channel === "string" && conversations.personOf(channel) === user;
+  if (typeof channel !== "string" || (channel !== CHANNEL.id && !isDirect))
+    return failed("channel_not_found");
   const person = PEOPLE.find((candidate) => candidate.id === user);
   if (!person) return failed("user_not_in_channel");
   if (typeof text !== "string" && blocks === undefined) return failed("no_text");
@@ -57,7 +64,7 @@ function postEphemeral(parameters: Parameters, transcript: Transcript, clock: Cl
     channel,
     user: BOT.user,
     text: typeof text === "string" ? text : "",
-    blocks: typeof blocks === "string" ? JSON.parse(blocks) : blocks,
+    blocks: parsedParameter(blocks),
     threadTs: typeof threadTs === "string" ? threadTs : undefined,
     onlyFor: person.id,
   });

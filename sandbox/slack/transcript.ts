@@ -8,10 +8,13 @@ const messageSchema = z.looseObject({
   text: z.string().optional(),
   subtype: z.string().optional(),
   blocks: z.array(z.unknown()).optional(),
+  attachments: z.array(z.unknown()).optional(),
   edited: z.looseObject({ ts: z.string() }).optional(),
   reply_count: z.number().optional(),
+  thread_ts: z.string().optional(),
   files: z.array(z.unknown()).optional(),
 });
+type EmulatedMessage = z.infer<typeof messageSchema>;
 const listSchema = z.object({ messages: z.array(messageSchema) });
 
 /** A message that only one person sees, or one that a person (not the bot) wrote: the emulator keeps neither. */
@@ -21,9 +24,11 @@ export interface ExtraMessage {
   readonly user: string;
   readonly text: string;
   readonly blocks?: unknown;
+  readonly attachments?: readonly unknown[];
   readonly threadTs?: string | undefined;
   /** The person who alone sees it; null when everyone does. */
   readonly onlyFor: string | null;
+  readonly editedTs?: string;
 }
 
 export interface TranscriptMessage {
@@ -32,16 +37,30 @@ export interface TranscriptMessage {
   readonly name: string;
   readonly text: string;
   readonly blocks: unknown;
+  /** What unfurled links have become. */
+  readonly attachments: readonly unknown[];
   readonly editedTs: string | null;
   readonly onlyFor: string | null;
   readonly files: readonly unknown[];
   readonly thread: readonly TranscriptMessage[];
 }
 
+/** A message as an interaction is told of it. */
+export interface FoundMessage {
+  readonly ts: string;
+  readonly user: string;
+  readonly text: string;
+  readonly blocks: unknown;
+  readonly threadTs: string | undefined;
+  readonly editedTs: string | null;
+  readonly isEphemeral: boolean;
+  readonly onlyFor: string | null;
+}
+
 /** What a channel's window would show: messages with their threads, edits, files, and what one person alone sees. */
 export class Transcript {
   readonly #slack: EmulatedSlack;
-  readonly #extras: ExtraMessage[] = [];
+  #extras: ExtraMessage[] = [];
 
   constructor(slack: EmulatedSlack) {
     this.#slack = slack;
@@ -49,6 +68,48 @@ export class Transcript {
 
   add(message: ExtraMessage): void {
     this.#extras.push(message);
+  }
+
+  /** False when there is no such message of ours. */
+  change(channel: string, ts: string, change: Partial<ExtraMessage>): boolean {
+    const index = this.#extras.findIndex((extra) => extra.channel === channel && extra.ts === ts);
+    const old = this.#extras[index];
+    if (!old) return false;
+    this.#extras[index] = { ...old, ...change };
+    return true;
+  }
+
+  remove(channel: string, ts: string): boolean {
+    const before = this.#extras.length;
+    this.#extras = this.#extras.filter((extra) => extra.channel !== channel || extra.ts !== ts);
+    return this.#extras.length < before;
+  }
+
+  /** Where a message of ours (not the emulator's) is. */
+  channelOf(ts: string): string | undefined {
+    return this.#extras.find((extra) => extra.ts === ts)?.channel;
+  }
+
+  async find(channel: string, ts: string): Promise<FoundMessage | undefined> {
+    const extra = this.#extras.find((one) => one.channel === channel && one.ts === ts);
+    if (extra) {
+      const { user, text, blocks, threadTs, onlyFor, editedTs = null } = extra;
+      return { ts, user, text, blocks, threadTs, editedTs, isEphemeral: onlyFor !== null, onlyFor };
+    }
+    const answer = await this.#slack.call("conversations.replies", { channel, ts }).catch(() => undefined);
+    const list = listSchema.safeParse(answer);
+    const message = list.success ? list.data.messages.find((one) => one.ts === ts) : undefined;
+    if (!message) return undefined;
+    return {
+      ts,
+      user: message.user ?? "",
+      text: message.text ?? "",
+      blocks: message.blocks ?? null,
+      threadTs: message.thread_ts,
+      editedTs: message.edited?.ts ?? null,
+      isEphemeral: false,
+      onlyFor: null,
+    };
   }
 
   /** Oldest first. */
@@ -60,7 +121,7 @@ export class Transcript {
     return [...shown, ...extras.map(ofExtra)].sort((a, b) => Number(a.ts) - Number(b.ts));
   }
 
-  async #withThread(channel: string, message: z.infer<typeof messageSchema>): Promise<TranscriptMessage> {
+  async #withThread(channel: string, message: EmulatedMessage): Promise<TranscriptMessage> {
     const extras = this.#extras.filter((extra) => extra.channel === channel && extra.threadTs === message.ts);
     let replies: readonly TranscriptMessage[] = [];
     if ((message.reply_count ?? 0) > 0) {
@@ -73,16 +134,14 @@ export class Transcript {
   }
 }
 
-function ofEmulated(
-  message: z.infer<typeof messageSchema>,
-  thread: readonly TranscriptMessage[],
-): TranscriptMessage {
+function ofEmulated(message: EmulatedMessage, thread: readonly TranscriptMessage[]): TranscriptMessage {
   return {
     ts: message.ts,
     user: message.user ?? null,
     name: nameOf(message.user),
     text: message.text ?? "",
     blocks: message.blocks ?? null,
+    attachments: message.attachments ?? [],
     editedTs: message.edited?.ts ?? null,
     onlyFor: null,
     files: message.files ?? [],
@@ -97,7 +156,8 @@ function ofExtra(extra: ExtraMessage): TranscriptMessage {
     name: nameOf(extra.user),
     text: extra.text,
     blocks: extra.blocks ?? null,
-    editedTs: null,
+    attachments: extra.attachments ?? [],
+    editedTs: extra.editedTs ?? null,
     onlyFor: extra.onlyFor,
     files: [],
     thread: [],

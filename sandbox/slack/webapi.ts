@@ -2,16 +2,29 @@ import type { IncomingMessage } from "node:http";
 import type { Clock } from "../../src/util/clock.ts";
 import { jsonAnswer } from "../front/faulty.ts";
 import { type Answer, forward } from "../front/forward.ts";
-import { contentError } from "./content.ts";
+import { failed } from "./answers.ts";
+import { contentError } from "./content/content.ts";
+import type { Conversations } from "./conversations.ts";
+import type { Sockets } from "./delivery/sockets.ts";
 import type { EmulatedSlack } from "./emulator.ts";
 import type { RateLimits } from "./limits.ts";
 import { METHODS, missingScope } from "./methods.ts";
-import { failed, serveMethod } from "./served.ts";
+import { serveMethod } from "./served.ts";
 import type { Transcript } from "./transcript.ts";
+import { unfurl } from "./unfurl.ts";
+import { serveViews } from "./views/methods.ts";
+import type { Views } from "./views/store.ts";
+import type { Triggers } from "./views/triggers.ts";
 
 export interface WebApiParts {
   readonly botToken: string;
+  /** The app-level token of Socket Mode, with the scope connections:write; none where the app has none. */
+  readonly appToken?: string | undefined;
   readonly scopes: ReadonlySet<string>;
+  readonly sockets: Sockets;
+  readonly views: Views;
+  readonly triggers: Triggers;
+  readonly conversations: Conversations;
   readonly limits: RateLimits;
   readonly slack: EmulatedSlack;
   readonly transcript: Transcript;
@@ -43,6 +56,8 @@ export function parseRequest(request: IncomingMessage, url: URL, body: Buffer): 
 /** Slack's answer: who asks, may it, too often, too much, and then the method itself. */
 export async function answerWebApi(call: WebApiRequest, parts: WebApiParts): Promise<Answer> {
   if (!call.token) return failed("not_authed");
+  if (call.method === OPEN_CONNECTION) return openConnection(call, parts);
+  if (call.token === parts.appToken) return failed("not_allowed_token_type");
   if (call.token !== parts.botToken) return failed("invalid_auth");
   const facts = METHODS.get(call.method);
   if (!facts) return failed("unknown_method", { req_method: call.method });
@@ -56,8 +71,22 @@ export async function answerWebApi(call: WebApiRequest, parts: WebApiParts): Pro
   const problem = contentError(call.method, call.parameters);
   if (problem) return failed(problem.error, { response_metadata: { messages: problem.messages } });
 
-  const served = serveMethod(call.method, call.parameters, parts);
+  if (call.method === "chat.unfurl") return unfurl(call.parameters, parts.transcript);
+  const served =
+    serveViews(call.method, call.parameters, parts) ?? serveMethod(call.method, call.parameters, parts);
   return served ?? passOn(call, parts);
+}
+
+const OPEN_CONNECTION = "apps.connections.open";
+
+/** An address for one web socket, for an app-level token alone. */
+function openConnection(call: WebApiRequest, parts: WebApiParts): Answer {
+  if (call.token === parts.botToken) return failed("not_allowed_token_type");
+  if (parts.appToken === undefined || call.token !== parts.appToken) return failed("invalid_auth");
+  const facts = METHODS.get(OPEN_CONNECTION);
+  const retryAfter = facts && parts.limits.take(OPEN_CONNECTION, facts, undefined);
+  if (retryAfter !== undefined) return rateLimited(retryAfter);
+  return jsonAnswer(200, { ok: true, url: parts.sockets.ticket(parts.publicUrl()) });
 }
 
 export function rateLimited(retryAfterSeconds: number): Answer {

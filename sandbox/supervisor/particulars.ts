@@ -69,9 +69,11 @@ export function botEnvironment(
   folder: SandboxFolder,
   addresses: Addresses,
   secrets: SandboxSecrets,
+  socketMode: boolean,
 ): Record<string, string> {
   return {
     SLACK_BOT_TOKEN: secrets.slackBotToken,
+    ...(socketMode ? { SLACK_APP_TOKEN: secrets.slackAppToken } : {}),
     SLACK_SIGNING_SECRET: secrets.slackSigningSecret,
     SLACK_API_URL: `${local(addresses.slackPort)}/api/`,
     APP_ID: String(APP.id),

@@ -2,9 +2,12 @@ import { generateKeyPair, randomBytes } from "node:crypto";
 import { promisify } from "node:util";
 import ssh2 from "ssh2";
 import { SEEDED_PASSWORD } from "../sample/settings.ts";
+import { BOT } from "../slack/people.ts";
 
 export interface SandboxSecrets {
   readonly slackBotToken: string;
+  /** Of Socket Mode. */
+  readonly slackAppToken: string;
   readonly slackSigningSecret: string;
   readonly webhookSecret: string;
   readonly dashboardToken: string;
@@ -26,6 +29,7 @@ export async function makeSecrets(): Promise<SandboxSecrets> {
   const hex = (bytes: number) => randomBytes(bytes).toString("hex");
   return {
     slackBotToken: `xoxb-${digits(12)}-${digits(13)}-${hex(12)}`,
+    slackAppToken: `xapp-1-${BOT.app}-${digits(13)}-${hex(32)}`,
     slackSigningSecret: hex(16),
     webhookSecret: hex(20),
     dashboardToken: hex(24),

@@ -53,6 +53,7 @@ export async function startServices(
   const slack = {
     port: addresses.slackPort,
     botToken: secrets.slackBotToken,
+    appToken: secrets.slackAppToken,
     signingSecret: secrets.slackSigningSecret,
     botUrl,
     manifest: join(ROOT, "slack.yml"),

@@ -10,7 +10,7 @@ import { environmentFile } from "./environment.ts";
 import { type SandboxFolder, takeFolder } from "./folder.ts";
 import { botEnvironment, chooseAddresses, describe, pidsOf, writeKeys } from "./particulars.ts";
 import { claimPorts, type PortBlock } from "./ports.ts";
-import { endJobs, processStart } from "./processes.ts";
+import { endJobs, processStart, signalGroup } from "./processes.ts";
 import { makeSecrets } from "./secrets.ts";
 import { startServices } from "./services.ts";
 import { configText, slipwayConfig } from "./slipway-config.ts";
@@ -25,6 +25,8 @@ export interface SandboxOptions {
   /** False: everything but the bot. */
   readonly bot?: boolean;
   readonly keep?: boolean;
+  /** The bot speaks to Slack over web sockets that it opens, instead of being called by HTTP. */
+  readonly socketMode?: boolean;
   /** The page's port; 3000 or a free one when not given, 0 for any. */
   readonly port?: number;
   /** Changes the cloud's configuration, such as its delays, before it starts. */
@@ -81,7 +83,10 @@ async function start(
   const addresses = await chooseAddresses(parts.ports);
   const secrets = await makeSecrets();
   const json = describe(addresses, secrets);
-  const environment = { ...botEnvironment(folder, addresses, secrets), ...options.env };
+  const environment = {
+    ...botEnvironment(folder, addresses, secrets, options.socketMode ?? false),
+    ...options.env,
+  };
   writeKeys(folder, secrets);
   const slotUrls = Object.fromEntries(Object.entries(json.slots).map(([name, slot]) => [name, slot.url]));
   const config = slipwayConfig({ awsEndpoint: json.aws.endpoint, botUrl: json.bot, slotUrls });
@@ -92,14 +97,30 @@ async function start(
     { port: addresses.cloudPort, folder: folder.file("cloud"), slotPorts: addresses.slotPorts },
     secrets,
   );
-  const page = (port: number) => startPage({ port, json, directory: folder.path });
+  const own: { bot?: Child; restart?: Promise<unknown> } = {};
+  /** Killed on purpose: that it ended is no news. */
+  const killed = new Set<Child>();
+  const killBot = async () => {
+    // One that somebody else has started is somebody else's to kill.
+    if (!own.bot?.isRunning() && !own.restart) return false;
+    if (own.bot) own.restart ??= restartBot(own.bot).finally(() => delete own.restart);
+    await own.restart;
+    return true;
+  };
+  const restartBot = async (bot: Child) => {
+    killed.add(bot);
+    signalGroup(bot.pid, "SIGKILL");
+    await bot.ended;
+    if (!isStopping()) await sandbox.startBot();
+  };
+  const page = (port: number) => startPage({ port, json, directory: folder.path, killBot });
   parts.page =
     options.port === undefined ? await page(USUAL_PAGE_PORT).catch(() => page(0)) : await page(options.port);
   json.console = parts.page.url;
   const services = await startServices(children, folder, addresses, secrets, options.cloud?.(cloud) ?? cloud);
   const watch = (child: Child) => {
     child.ended.then((result) => {
-      if (!isStopping()) options.onEnd?.(child, result);
+      if (!isStopping() && !killed.has(child)) options.onEnd?.(child, result);
     });
   };
   const sandbox: Sandbox = {
@@ -109,6 +130,7 @@ async function start(
     async startBot() {
       const child = await startBot(children, folder, json.bot);
       watch(child);
+      own.bot = child;
       json.pids.bot = child.pid;
       writeWhole(folder.file("sandbox.json"), `${JSON.stringify(json, null, 2)}\n`);
       return child;

@@ -1,41 +1,9 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { type SlackFront, startSlackFront } from "../../sandbox/slack/front.ts";
 import { CHANNEL } from "../../sandbox/slack/people.ts";
 import { signature } from "../../sandbox/slack/signature.ts";
-
-const TOKEN = "xoxb-test-token";
-const SECRET = "a signing secret";
-const MANIFEST = join(import.meta.dirname, "..", "..", "slack.yml");
-
-/** A bot that keeps what it was sent and answers as told. */
-interface StandInBot {
-  readonly url: string;
-  readonly received: { headers: Record<string, unknown>; body: string }[];
-  answer: { status: number; body: string };
-  close(): void;
-}
-
-async function startBot(): Promise<StandInBot> {
-  const bot: StandInBot = { url: "", received: [], answer: { status: 200, body: "" }, close: () => {} };
-  const server: Server = createServer((request, response) => {
-    let body = "";
-    request.on("data", (part) => {
-      body += part;
-    });
-    request.on("end", () => {
-      bot.received.push({ headers: request.headers, body });
-      response.writeHead(bot.answer.status, { "content-type": "application/json" });
-      response.end(bot.answer.body);
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return Object.assign(bot, { url, close: () => server.close() });
-}
+import { MANIFEST, SECRET, type StandInBot, startStandInBot, TOKEN } from "./slack-stand.ts";
 
 let clockMs = 1_800_000_000_000;
 let bot: StandInBot;
@@ -43,7 +11,7 @@ let slack: SlackFront;
 
 beforeEach(async () => {
   clockMs = 1_800_000_000_000;
-  bot = await startBot();
+  bot = await startStandInBot();
   slack = await startSlackFront({
     botToken: TOKEN,
     signingSecret: SECRET,

@@ -1,0 +1,38 @@
+import { startCloud } from "./cloud.js";
+import { startComposer } from "./composer.js";
+import { announce, byId } from "./dom.js";
+import { startHome } from "./home.js";
+import { startModal } from "./modal.js";
+import { startPeople } from "./people.js";
+import { startPlaces } from "./places.js";
+import { follow, readFacts } from "./server.js";
+import { change, draws, state } from "./state.js";
+import { startTalk } from "./talk.js";
+import { startThread } from "./thread.js";
+
+startPlaces();
+startPeople();
+startTalk();
+startComposer();
+startThread();
+startHome();
+startModal();
+startCloud();
+
+let stop = () => {};
+draws(["user"], () => {
+  stop();
+  stop = follow(state.user, heard);
+});
+
+function heard(name, value) {
+  if (name !== "connected") return change({ [name]: value });
+  if (value === state.connected) return;
+  change({ connected: value });
+  document.body.toggleAttribute("data-lost", !value);
+  announce(value ? "Connected again." : "The sandbox does not answer; trying again.");
+}
+
+change({ facts: await readFacts() });
+change({ user: state.user, place: state.place });
+byId("entry").focus();
