@@ -112,12 +112,7 @@ export class Messages {
   }
 
   /** Text as it stands. Throws what Slack says. */
-  async say(
-    channel: string,
-    text: string,
-    mark: Mark,
-    blocks: readonly KnownBlock[] = [],
-  ): Promise<void> {
+  async say(channel: string, text: string, mark: Mark, blocks: readonly KnownBlock[] = []): Promise<void> {
     const metadata = metadataOf([mark]);
     await this.#call("chat.postMessage", channel, () =>
       this.#client.chat.postMessage({

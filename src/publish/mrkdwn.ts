@@ -18,6 +18,11 @@ export function escapedWithin(text: string, longest: number): string {
   return `${kept} …`;
 }
 
+/** An address to be followed; what is none stays text. Pure. */
+export function linkText(url: string): string {
+  return /^https?:\/\/[^\s<>|]{1,500}$/.test(url) ? `<${escapeMrkdwn(url)}>` : escapedWithin(url, 200);
+}
+
 /** Lines as they are; a fence within them would end the block. Pure. */
 export function codeBlock(text: string, longest: number): string {
   return `\`\`\`\n${escapedWithin(text.replaceAll("```", "\u02cb\u02cb\u02cb"), longest)}\n\`\`\``;

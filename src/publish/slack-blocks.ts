@@ -1,7 +1,7 @@
 import type { KnownBlock, PlanBlock, RichTextBlock, TaskCardBlock } from "@slack/types";
 import { cutText, formatDuration } from "../util/format.ts";
 import { keptLeft, stepProgress, timeLeft } from "./estimate.ts";
-import { escapeMrkdwn } from "./mrkdwn.ts";
+import { linkText } from "./mrkdwn.ts";
 import { runButtons } from "./slack-actions.ts";
 import { countsText } from "./slack-tests.ts";
 import { headLine, messageText, ownError, reasonText, STATES, slackDate } from "./slack-text.ts";
@@ -96,13 +96,19 @@ function footer(story: Story): KnownBlock[] {
     kept === null
       ? []
       : [
-          `Kept until ${slackDate(kept.until)}, ${keptLeft(kept.until, now)}${kept.url === null ? "" : ` · ${`<${escapeMrkdwn(kept.url)}>`}`}`,
+          `Kept until ${slackDate(kept.until)}, ${keptLeft(kept.until, now)}${kept.url === null ? "" : ` · ${linkText(kept.url)}`}`,
         ];
   const said = [...why, ...stands].map((text) => cutText(text, LONGEST_SECTION));
   const context: KnownBlock[] =
     said.length === 0
       ? []
-      : [{ type: "context", block_id: "foot", elements: said.map((text) => ({ type: "mrkdwn", text })) }];
+      : [
+          {
+            type: "context",
+            block_id: "foot",
+            elements: said.map((text) => ({ type: "mrkdwn", text, verbatim: true })),
+          },
+        ];
   return [...context, ...buttons(story)];
 }
 
@@ -112,7 +118,11 @@ function buttons(story: Story): KnownBlock[] {
 }
 
 function section(id: string, text: string): KnownBlock {
-  return { type: "section", block_id: id, text: { type: "mrkdwn", text: cutText(text, LONGEST_SECTION) } };
+  return {
+    type: "section",
+    block_id: id,
+    text: { type: "mrkdwn", text: cutText(text, LONGEST_SECTION), verbatim: true },
+  };
 }
 
 /** Rich text takes words as they are: nothing in them is markup, a link or a ping. */

@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import type { RunView, TestCounts } from "../engine/types.ts";
 import { cutText } from "../util/format.ts";
 import type { JsonValue } from "../util/json.ts";
-import { codeBlock, escapeMrkdwn } from "./mrkdwn.ts";
+import { codeBlock, escapedWithin } from "./mrkdwn.ts";
 import type { Picture, Reply } from "./story.ts";
 
 /** Of a reply before its markup is escaped: Slack's clients fold what is longer. */
@@ -58,7 +58,7 @@ function browserLines({ facts }: RunView): string[] {
   const browsers = browsersOf(facts.browsers);
   if (browsers.length === 0) {
     const notRun = Array.isArray(facts.notRun) ? facts.notRun.map(String) : [];
-    return notRun.slice(0, MOST_BROWSERS).map((line) => `– ${escapeMrkdwn(cutText(line, LONGEST_NAME))}`);
+    return notRun.slice(0, MOST_BROWSERS).map((line) => `– ${escapedWithin(line, LONGEST_NAME)}`);
   }
   const rank = ({ counts, unavailable }: Browser) => (unavailable !== null ? 2 : counts.failed > 0 ? 0 : 1);
   return browsers
@@ -69,13 +69,13 @@ function browserLines({ facts }: RunView): string[] {
 
 function browserLine({ browser, counts, unavailable }: Browser): string {
   const name = browserName(browser);
-  if (unavailable !== null) return `– ${name} not run: ${escapeMrkdwn(cutText(unavailable, LONGEST_NAME))}`;
+  if (unavailable !== null) return `– ${name} not run: ${escapedWithin(unavailable, LONGEST_NAME)}`;
   const nothingRan = counts.passed + counts.failed + counts.flaky === 0;
   return `${counts.failed > 0 ? "✗" : nothingRan ? "–" : "✓"} ${name}: ${numbers(counts)}`;
 }
 
 function browserName(browser: string): string {
-  return escapeMrkdwn(cutText(browser, LONGEST_BROWSER));
+  return escapedWithin(browser, LONGEST_BROWSER);
 }
 
 /** The more there are, the less is told of each: one long error leaves room for the others. */
@@ -106,8 +106,8 @@ function inReplies(texts: readonly string[]): string[][] {
 }
 
 function failureText({ title, place, message }: Failure, longest: number): string {
-  const where = place === "" ? "" : ` (${escapeMrkdwn(cutText(place, LONGEST_NAME))})`;
-  const head = `✗ ${escapeMrkdwn(cutText(title, LONGEST_NAME))}${where}`;
+  const where = place === "" ? "" : ` (${escapedWithin(place, LONGEST_NAME)})`;
+  const head = `✗ ${escapedWithin(title, LONGEST_NAME)}${where}`;
   return message === "" ? head : `${head}\n${codeBlock(message, longest)}`;
 }
 

@@ -1,8 +1,8 @@
 import type { RunView, StepView } from "../engine/types.ts";
-import { cutText, formatDuration } from "../util/format.ts";
+import { formatDuration } from "../util/format.ts";
 import { mentionOf } from "../util/mention.ts";
 import { stepProgress, timeLeft } from "./estimate.ts";
-import { codeBlock, escapedWithin, escapeMrkdwn } from "./mrkdwn.ts";
+import { codeBlock, escapedWithin, linkText } from "./mrkdwn.ts";
 import { countsText, testReplies } from "./slack-tests.ts";
 import { stagesOf } from "./stages.ts";
 import { hasEnded, type Kept, type Reply, type Story } from "./story.ts";
@@ -30,14 +30,14 @@ export const STATES = {
 /** What, which run, by whom, which commit. Pure. */
 export function headLine({ run }: Story): string {
   const target = run.target ?? run.candidates.join(" or ");
-  const what = `*${run.kind[0]?.toUpperCase()}${run.kind.slice(1)} of ${escapeMrkdwn(cutText(target, LONGEST_NAME))}*`;
+  const what = `*${run.kind[0]?.toUpperCase()}${run.kind.slice(1)} of ${escapedWithin(target, LONGEST_NAME)}*`;
   const commit = run.sha === null ? "" : ` · \`${run.sha.slice(0, 7)}\``;
   return `${what} · run #${run.id} by ${whoOf(run)}${commit}`;
 }
 
 /** In Slack a person is mentioned as Slack does it; others by name. */
 function whoOf({ requestedBy }: RunView): string {
-  return mentionOf(requestedBy.id) ?? escapeMrkdwn(cutText(requestedBy.name, LONGEST_NAME));
+  return mentionOf(requestedBy.id) ?? escapedWithin(requestedBy.name, LONGEST_NAME);
 }
 
 /** Why, cut where nobody reads on. */
@@ -84,12 +84,12 @@ function newest(lines: readonly string[], room: number): string[] {
 function stepLine(step: StepView, story: Story): string {
   const error = step.error === null ? "" : `: ${escapedWithin(ownError(step), 200)}`;
   if (step.state === "running")
-    return `${MARKS.running} ${escapeMrkdwn(cutText(stepProgress(step, story), LONGEST_NAME + 100))}${error}`;
+    return `${MARKS.running} ${escapedWithin(stepProgress(step, story), LONGEST_NAME + 100)}${error}`;
   const took =
     step.startedAt !== null && step.endedAt !== null
       ? ` ${formatDuration(step.endedAt - step.startedAt)}`
       : "";
-  return `${MARKS[step.state]} ${escapeMrkdwn(cutText(step.name, LONGEST_NAME))}${took}${error}`;
+  return `${MARKS[step.state]} ${escapedWithin(step.name, LONGEST_NAME)}${took}${error}`;
 }
 
 /** The error as it is told beside the step's name: without the name. */
@@ -102,7 +102,7 @@ export function ownError({ name, error }: StepView): string {
 /** In the reader's own time zone. */
 function keptText(kept: Kept | null): string[] {
   if (kept === null) return [];
-  const url = kept.url === null ? "" : ` at ${escapeMrkdwn(kept.url)}`;
+  const url = kept.url === null ? "" : ` at ${linkText(kept.url)}`;
   return [`Kept until ${slackDate(kept.until)}${url}`];
 }
 
@@ -158,7 +158,7 @@ function failureText(story: Story, step: StepView): string {
   const remedy = step.error?.remedy === undefined ? [] : [reasonText(step.error.remedy)];
   const output = tail.length === 0 ? [] : [codeBlock(tail.join("\n"), LONGEST_TAIL)];
   return [
-    `✗ *${escapeMrkdwn(cutText(step.name, LONGEST_NAME))}* failed: ${escapedWithin(ownError(step), LONGEST_ERROR)}`,
+    `✗ *${escapedWithin(step.name, LONGEST_NAME)}* failed: ${escapedWithin(ownError(step), LONGEST_ERROR)}`,
     ...output,
     ...remedy,
   ].join("\n");

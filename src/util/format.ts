@@ -32,6 +32,7 @@ export function formatStepTime(ms: number): string {
 
 /** At most `longest` characters, the last of them an ellipsis when it was longer; never half of an emoji. */
 export function cutText(text: string, longest: number): string {
-  if (text.length <= longest) return text;
-  return `${text.slice(0, longest - 2).replace(/[\ud800-\udbff]$/, "")} …`;
+  const whole = text.toWellFormed();
+  if (whole.length <= longest) return whole;
+  return `${whole.slice(0, longest - 2).replace(/[\ud800-\udbff]$/, "")} …`;
 }
