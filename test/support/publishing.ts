@@ -118,7 +118,7 @@ const PER_MINUTE: Readonly<Record<string, number>> = {
 const PER_MINUTE_AND_CHANNEL = 60;
 
 /** Methods that were called more often within a minute than Slack allows, in words. */
-export function overLimit(calls: readonly FrontCall[]): string[] {
+export function overLimit(calls: readonly Pick<FrontCall, "at" | "action" | "parameters">[]): string[] {
   const groups = Object.entries(PER_MINUTE).map(([method, most]) => {
     const at = calls.filter(({ action }) => action === method).map((call) => Date.parse(call.at));
     return { method, most, at };
