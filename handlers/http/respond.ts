@@ -54,6 +54,10 @@ export function sendText(
   send(response, status, type.includes("charset") ? type : `${type}; charset=utf-8`, body, headers);
 }
 
+export function sendPng(response: ServerResponse, bytes: Buffer): void {
+  send(response, 200, "image/png", bytes);
+}
+
 /** An error in the form of every error here: a stable code and a sentence. */
 export function sendError(
   response: ServerResponse,
@@ -69,7 +73,7 @@ function send(
   response: ServerResponse,
   status: number,
   type: string,
-  body: string,
+  body: string | Buffer,
   headers: Headers = {},
 ): void {
   if (response.headersSent) return;

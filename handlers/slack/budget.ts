@@ -1,4 +1,5 @@
-const MINUTE_MS = 60_000;
+/** A little longer than Slack's minute, since the two are measured by two clocks. */
+const WINDOW_MS = 61_000;
 
 /**
  * How many calls a minute the bot allows itself: a little less than Slack does, since the minutes are counted by two
@@ -7,13 +8,14 @@ const MINUTE_MS = 60_000;
  */
 const PER_MINUTE = {
   "chat.postMessage": 240,
-  "chat.update": 48,
+  "chat.update": 50,
   "chat.postEphemeral": 95,
   "chat.unfurl": 45,
   "files.getUploadURLExternal": 95,
   "files.completeUploadExternal": 95,
   "conversations.history": 40,
   "conversations.replies": 40,
+  "conversations.open": 40,
   "views.publish": 95,
 } as const;
 const POSTS_APART_MS = 1_050;
@@ -35,18 +37,23 @@ export class Budget {
   /**
    * Milliseconds until a call may be made; 0: now.
    *
-   * @param share of the minute's calls that this kind of call may use up, 0 to 1: what can wait leaves room for
-   * what cannot
+   * @param more `spare`: how many of the minute's calls this one leaves to others, since what can wait makes room for
+   * what cannot; `count`: how many calls are to be made at once
    */
-  wait(method: BudgetedMethod, channel: string | null = null, share = 1): number {
+  wait(
+    method: BudgetedMethod,
+    channel: string | null = null,
+    { spare = 0, count = 1 }: { readonly spare?: number; readonly count?: number } = {},
+  ): number {
     const now = this.#now();
-    const most = Math.max(1, Math.floor(PER_MINUTE[method] * share));
     const recent = this.#recent(method, now);
-    const oldest = recent.length < most ? null : (recent[recent.length - most] ?? null);
+    // So many must be older than the window before there is room.
+    const over = recent.length + count - Math.max(count, PER_MINUTE[method] - spare);
+    const last = over <= 0 ? null : (recent[over - 1] ?? null);
     return Math.max(
       0,
       (this.#pausedUntil.get(method) ?? 0) - now,
-      oldest === null ? 0 : oldest + MINUTE_MS - now,
+      last === null ? 0 : last + WINDOW_MS - now,
       method === "chat.postMessage" && channel !== null ? (this.#nextPost.get(channel) ?? 0) - now : 0,
     );
   }
@@ -65,8 +72,25 @@ export class Budget {
   }
 
   #recent(method: BudgetedMethod, now: number): number[] {
-    const recent = (this.#calls.get(method) ?? []).filter((at) => at > now - MINUTE_MS);
+    const recent = (this.#calls.get(method) ?? []).filter((at) => at > now - WINDOW_MS);
     this.#calls.set(method, recent);
     return recent;
+  }
+}
+
+/** Makes a call, counted; when Slack asks for a pause, all callers of the method keep it. */
+export async function withinBudget<T>(
+  budget: Budget,
+  method: BudgetedMethod,
+  channel: string | null,
+  call: () => Promise<T>,
+): Promise<T> {
+  budget.spend(method, channel);
+  try {
+    return await call();
+  } catch (error) {
+    const { retryAfter } = error as { retryAfter?: number };
+    if (typeof retryAfter === "number") budget.pause(method, retryAfter * 1_000);
+    throw error;
   }
 }

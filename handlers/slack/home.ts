@@ -27,6 +27,8 @@ const NOTHING_TO_SEE: HomeView = {
 /** Boards that were opened so long ago are not kept up to date any more, in ms. */
 const FOLLOWED_MS = 2 * 3_600_000;
 const GATHER_MS = 1_500;
+/** Of a minute's calls, how many are left to those who open the board. */
+const SPARE_VIEWS = 45;
 
 /** The board, as the bot's App Home shows it. */
 export async function homeView(services: CommandServices, redact: Redactor): Promise<HomeView> {
@@ -153,8 +155,9 @@ export class Home {
     const since = this.#services.clock.now() - FOLLOWED_MS;
     for (const [user, at] of this.#openedAt) {
       if (at < since) this.#openedAt.delete(user);
-      // The board is a convenience: it leaves half of the calls to those who open it now.
-      else if (this.#budget.wait("views.publish", null, 0.5) > 0) return this.#refreshSoon();
+      // The board is a convenience: it leaves calls to those who open it now.
+      else if (this.#budget.wait("views.publish", null, { spare: SPARE_VIEWS }) > 0)
+        return this.#refreshSoon();
       else {
         await this.#publish(user).catch((error) =>
           this.#log.warn({ err: messageOf(error) }, "a board in Slack could not be brought up to date"),

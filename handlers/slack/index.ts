@@ -25,6 +25,7 @@ import {
 } from "./entrance.ts";
 import { formView, viewSubmission } from "./forms.ts";
 import { Home } from "./home.ts";
+import { Messages } from "./messages.ts";
 import { createSender } from "./sender.ts";
 import { Stories } from "./stories.ts";
 import { handleHomeOpened, handleSubmission, openFormFor, type ShowForm } from "./submissions.ts";
@@ -45,6 +46,7 @@ export interface Slack {
   readonly client: webApi.WebClient;
   /** What all its parts together may ask of Slack. */
   readonly budget: Budget;
+  readonly messages: Messages;
   readonly send: Send;
   readonly inboxHandler: InboxHandler;
   connect(parts: { inbox: Inbox; outbox: Outbox }): SlackEntrance;
@@ -71,6 +73,7 @@ export function createSlack(options: SlackOptions): Slack {
   const looking = new webApi.WebClient(settings.botToken, { ...shared, retryConfig: ONE_MORE_TRY });
   const directory = createDirectory(looking, options);
   const budget = new Budget();
+  const messages = new Messages({ client, budget, redact: options.redact, log });
   const authority = (asker: SlackAsker) =>
     slackAuthority(directory, services.config().config, asker, (error) =>
       log.warn({ err: error }, "Slack could not be asked about a person"),
@@ -97,7 +100,8 @@ export function createSlack(options: SlackOptions): Slack {
   return {
     client,
     budget,
-    send: createSender(client, budget, log),
+    messages,
+    send: createSender({ client, budget, messages, log }),
     inboxHandler: {
       lane: laneOf,
       handle: (payload, circumstances) => handOver(bolt, turnstile, payload, circumstances),

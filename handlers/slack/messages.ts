@@ -2,13 +2,14 @@ import type { webApi } from "@slack/bolt";
 import type { KnownBlock } from "@slack/types";
 import type { Logger } from "pino";
 import { z } from "zod";
+import { cutText } from "../../src/util/format.ts";
 import type { Redactor } from "../../src/util/redact.ts";
-import type { Budget, BudgetedMethod } from "./budget.ts";
+import { type Budget, type BudgetedMethod, withinBudget } from "./budget.ts";
 import { slackErrorOf } from "./directory.ts";
 
 /** Slack refuses to update a message with more than 4,000 characters. */
 const LONGEST_TEXT = 3_900;
-const EVENT_TYPE = "slipway_run";
+const EVENT_TYPE = "slipway_message";
 /** So far back a lost message is looked for, in messages. */
 const LOOK_BACK = 400;
 const PAGE = 200;
@@ -33,7 +34,8 @@ export interface Content {
 
 /** By what a message of ours is known again. */
 export interface Mark {
-  readonly run: string;
+  /** A run, by its uuid, or the outbox. */
+  readonly of: string;
   readonly key: string;
 }
 
@@ -44,9 +46,15 @@ const marked = z.looseObject({
   ts: z.string(),
   metadata: z.looseObject({
     event_type: z.literal(EVENT_TYPE),
-    event_payload: z.looseObject({ run: z.string(), keys: z.string() }),
+    event_payload: z.looseObject({ of: z.string(), keys: z.string() }),
   }),
 });
+const withFiles = z.looseObject({ files: z.array(z.looseObject({ name: z.string().nullish() })) });
+
+function metadataOf(marks: readonly Mark[]) {
+  const event_payload = { of: marks[0]?.of ?? "", keys: marks.map(({ key }) => key).join("\n") };
+  return { event_type: EVENT_TYPE, event_payload };
+}
 
 /** Faults of Slack's own: what was asked for may have happened. */
 const UNSURE = new Set(["internal_error", "fatal_error", "service_unavailable", "request_timeout"]);
@@ -80,8 +88,7 @@ export class Messages {
     marks: readonly Mark[],
     threadTs: string | null = null,
   ): Promise<Posted> {
-    const payload = { run: marks[0]?.run ?? "", keys: marks.map(({ key }) => key).join("\n") };
-    const metadata = { event_type: EVENT_TYPE, event_payload: payload };
+    const metadata = metadataOf(marks);
     const answer = await this.#inSomeForm("chat.postMessage", channel, content, (text, blocks) =>
       this.#client.chat.postMessage({
         channel,
@@ -104,40 +111,90 @@ export class Messages {
     return answer !== "hopeless";
   }
 
+  /** Text as it stands. Throws what Slack says. */
+  async say(channel: string, text: string, mark: Mark, blocks: readonly KnownBlock[] = []): Promise<void> {
+    const metadata = metadataOf([mark]);
+    await this.#call("chat.postMessage", channel, () =>
+      this.#client.chat.postMessage({
+        channel,
+        text,
+        ...(blocks.length > 0 && { blocks: [...blocks] }),
+        metadata,
+        unfurl_links: false,
+        unfurl_media: false,
+      }),
+    );
+  }
+
   /**
    * A message that may have been posted without our hearing of it; null when there is none. Where the bot may not
    * read the channel, null as well.
    */
   async find(channel: string, mark: Mark, since: number, threadTs: string | null): Promise<string | null> {
+    return await this.#search(channel, since, threadTs, (message) => {
+      const payload = marked.safeParse(message).data?.metadata.event_payload;
+      return payload?.of === mark.of && payload.keys.split("\n").includes(mark.key);
+    });
+  }
+
+  /** The same for what was said to one person: their conversation with the bot must be asked for. */
+  async findDirect(user: string, mark: Mark, since: number): Promise<string | null> {
+    const opened = await this.#unlessForbidden(() =>
+      this.#call("conversations.open", null, () => this.#client.conversations.open({ users: user })),
+    );
+    const channel = opened?.channel?.id;
+    return channel === undefined ? null : await this.find(channel, mark, since, null);
+  }
+
+  /** A message in the thread that carries one of these files. */
+  async findFiles(
+    channel: string,
+    names: readonly string[],
+    since: number,
+    threadTs: string,
+  ): Promise<string | null> {
+    return await this.#search(channel, since, threadTs, (message) =>
+      (withFiles.safeParse(message).data?.files ?? []).some(({ name }) => names.includes(name ?? "")),
+    );
+  }
+
+  async #search(
+    channel: string,
+    since: number,
+    threadTs: string | null,
+    isOurs: (message: unknown) => boolean,
+  ): Promise<string | null> {
+    const oldest = String(Math.floor(since / 1000) - 60);
+    let cursor: string | undefined;
+    for (let seen = 0; seen < LOOK_BACK; seen += PAGE) {
+      const page = { channel, limit: PAGE, include_all_metadata: true, ...(cursor && { cursor }) };
+      const answer = await this.#unlessForbidden(() =>
+        threadTs === null
+          ? this.#call("conversations.history", null, () =>
+              this.#client.conversations.history({ ...page, oldest }),
+            )
+          : this.#call("conversations.replies", null, () =>
+              this.#client.conversations.replies({ ...page, ts: threadTs }),
+            ),
+      );
+      const ours = (answer?.messages ?? []).find(isOurs);
+      if (ours?.ts !== undefined) return ours.ts;
+      cursor = answer?.response_metadata?.next_cursor;
+      if (!cursor) return null;
+    }
+    return null;
+  }
+
+  /** Null where Slack will not let the bot look, whenever it asks. */
+  async #unlessForbidden<T>(look: () => Promise<T>): Promise<T | null> {
     try {
-      let cursor: string | undefined;
-      for (let seen = 0; seen < LOOK_BACK; seen += PAGE) {
-        const page = { channel, limit: PAGE, include_all_metadata: true, ...(cursor && { cursor }) };
-        const oldest = String(Math.floor(since / 1000) - 60);
-        const answer =
-          threadTs === null
-            ? await this.#call("conversations.history", null, () =>
-                this.#client.conversations.history({ ...page, oldest }),
-              )
-            : await this.#call("conversations.replies", null, () =>
-                this.#client.conversations.replies({ ...page, ts: threadTs }),
-              );
-        const found = (answer.messages ?? []).flatMap((message) => marked.safeParse(message).data ?? []);
-        const ours = found.find(
-          ({ metadata: { event_payload: payload } }) =>
-            payload.run === mark.run && payload.keys.split("\n").includes(mark.key),
-        );
-        if (ours) return ours.ts;
-        cursor = answer.response_metadata?.next_cursor;
-        if (!cursor) return null;
-      }
-      return null;
+      return await look();
     } catch (error) {
       const said = slackErrorOf(error);
       if (said !== "missing_scope" && !HOPELESS.has(said ?? "")) throw error;
       this.#log.warn(
         { error: said },
-        "the bot may not read its channel: a lost message cannot be looked for",
+        "the bot may not read where it posted: a lost message cannot be looked for",
       );
       return null;
     }
@@ -171,19 +228,12 @@ export class Messages {
     }
   }
 
-  async #call<T>(method: BudgetedMethod, channel: string | null, call: () => Promise<T>): Promise<T> {
-    this.#budget.spend(method, channel);
-    try {
-      return await call();
-    } catch (error) {
-      const { retryAfter } = error as { retryAfter?: number };
-      if (typeof retryAfter === "number") this.#budget.pause(method, retryAfter * 1_000);
-      throw error;
-    }
+  #call<T>(method: BudgetedMethod, channel: string | null, call: () => Promise<T>): Promise<T> {
+    return withinBudget(this.#budget, method, channel, call);
   }
 
   #clean(text: string): string {
     const clean = this.#redact.text(text);
-    return clean.length <= LONGEST_TEXT ? clean : `${clean.slice(0, LONGEST_TEXT)} …`;
+    return cutText(clean, LONGEST_TEXT);
   }
 }

@@ -4,8 +4,10 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import type { Send, Sent } from "../../src/engine/outbox.ts";
 import { messageOf } from "../../src/util/errors.ts";
+import { cutText } from "../../src/util/format.ts";
 import type { Budget } from "./budget.ts";
 import { retryAfterMsOf, slackErrorOf } from "./directory.ts";
+import type { Mark, Messages } from "./messages.ts";
 
 /** What the outbox sends to Slack. `text` is mrkdwn, escaped already. */
 export const outgoing = {
@@ -60,6 +62,13 @@ const NO_WAY_IN = new Set([
   "ekm_access_denied",
 ]);
 
+/** One attempt to send: `since` is when an earlier one may first have been made; null: there was none. */
+interface Attempt {
+  readonly mark: Mark;
+  readonly since: number | null;
+}
+const OUTBOX = "outbox";
+
 /** The bot's own limit: a moment later there is room. */
 class TooSoon extends Error {
   readonly retryAfter: number;
@@ -71,24 +80,30 @@ class TooSoon extends Error {
   }
 }
 
-/** Sends what the outbox holds for Slack. */
+export interface SenderParts {
+  readonly client: webApi.WebClient;
+  readonly budget: Budget;
+  readonly messages: Messages;
+  readonly log: Logger;
+}
+
+/**
+ * Sends what the outbox holds for Slack. A message to a channel or a person that may have been sent before is looked
+ * for; what went to a response address cannot be, and a reply that its author sees twice does no harm.
+ */
 export function createSender(
-  client: webApi.WebClient,
-  budget: Budget,
-  log: Logger,
+  { client, budget, messages, log }: SenderParts,
   fetchFn: typeof fetch = fetch,
 ): Send {
-  const say = async (channel: string, text: string, blocks: readonly KnownBlock[] = []): Promise<void> => {
+  const say = async (
+    channel: string,
+    text: string,
+    mark: Mark,
+    blocks: readonly KnownBlock[] = [],
+  ): Promise<void> => {
     const wait = budget.wait("chat.postMessage", channel);
     if (wait > 0) throw new TooSoon(wait);
-    budget.spend("chat.postMessage", channel);
-    await client.chat.postMessage({
-      channel,
-      text,
-      ...(blocks.length > 0 && { blocks: [...blocks] }),
-      unfurl_links: false,
-      unfurl_media: false,
-    });
+    await messages.say(channel, text, mark, blocks);
   };
   const byResponseUrl = async (url: string | null, type: "ephemeral" | "in_channel", text: string) => {
     if (url === null) return false;
@@ -107,33 +122,45 @@ export function createSender(
       return false;
     }
   };
-  const reply = async ({ text, user, channel, responseUrl }: OutgoingBody<"reply">): Promise<void> => {
+  const reply = async (
+    { text, user, channel, responseUrl }: OutgoingBody<"reply">,
+    { mark }: Attempt,
+  ): Promise<void> => {
     if (await byResponseUrl(responseUrl, "ephemeral", text)) return;
     try {
       budget.spend("chat.postEphemeral");
       await client.chat.postEphemeral({ channel, user, text });
     } catch (error) {
       if (!NO_WAY_IN.has(slackErrorOf(error) ?? "")) throw error;
-      await say(user, text);
+      await say(user, text, mark);
     }
   };
-  const post = async ({ text, channel, responseUrl }: OutgoingBody<"post">): Promise<void> => {
+  const post = async (
+    { text, channel, responseUrl }: OutgoingBody<"post">,
+    { mark, since }: Attempt,
+  ): Promise<void> => {
+    if (since !== null && (await messages.find(channel, mark, since, null)) !== null) return;
     try {
-      await say(channel, text);
+      await say(channel, text, mark);
     } catch (error) {
       if (!NO_WAY_IN.has(slackErrorOf(error) ?? "")) throw error;
       if (!(await byResponseUrl(responseUrl, "in_channel", text))) throw error;
     }
   };
-  const direct = async ({ text, user, blocks = "[]" }: OutgoingBody<"direct">): Promise<void> => {
-    await say(user, text, JSON.parse(blocks) as KnownBlock[]);
+  const direct = async (
+    { text, user, blocks = "[]" }: OutgoingBody<"direct">,
+    { mark, since }: Attempt,
+  ): Promise<void> => {
+    if (since !== null && (await messages.findDirect(user, mark, since)) !== null) return;
+    await say(user, text, mark, JSON.parse(blocks) as KnownBlock[]);
   };
-  return async ({ kind, body }) => {
-    const cut = { ...body, text: String(body.text ?? "").slice(0, LONGEST_TEXT) };
+  return async ({ kind, body, id, createdAt, unsure }) => {
+    const attempt: Attempt = { mark: { of: OUTBOX, key: id }, since: unsure ? createdAt : null };
+    const cut = { ...body, text: cutText(String(body.text ?? ""), LONGEST_TEXT) };
     try {
-      if (kind === "reply") await reply(outgoing.reply.parse(cut));
-      else if (kind === "post") await post(outgoing.post.parse(cut));
-      else if (kind === "direct") await direct(outgoing.direct.parse(cut));
+      if (kind === "reply") await reply(outgoing.reply.parse(cut), attempt);
+      else if (kind === "post") await post(outgoing.post.parse(cut), attempt);
+      else if (kind === "direct") await direct(outgoing.direct.parse(cut), attempt);
       else return { ok: false, permanent: true, error: `unknown kind ${kind}` };
       return { ok: true };
     } catch (error) {

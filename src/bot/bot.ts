@@ -148,6 +148,7 @@ export async function startBot(
         db: database.db,
         client: slack.client,
         budget: slack.budget,
+        messages: slack.messages,
         services: commandServices,
         redact,
         log,

@@ -20,8 +20,9 @@ import { type Again, Lanes } from "./lanes.ts";
  * in place is kept elsewhere and may coalesce; these may not.)
  *
  * Written down first, sent afterwards, in order within a lane (a channel, a person; see Lanes). Whoever enqueues
- * never waits for the surface. A message may arrive twice when the process dies between sending and noting it. A
- * process that has lost the database sends nothing more.
+ * never waits for the surface. When the process dies between sending and noting it, or an answer is lost, the next
+ * attempt is told so: a surface that can looks whether the message is there already. A process that has lost the
+ * database sends nothing more.
  */
 export type Sent =
   | { readonly ok: true }
@@ -31,7 +32,18 @@ export type Sent =
   | { readonly ok: false; readonly permanent: false; readonly retryAfterMs: number; readonly error: string };
 
 /** Sends one message; throwing means "try again later". */
-export type Send = (message: { kind: string; body: JsonObject; attempt: number }) => Promise<Sent>;
+export type Send = (message: Sending) => Promise<Sent>;
+
+export interface Sending {
+  readonly kind: string;
+  readonly body: JsonObject;
+  readonly attempt: number;
+  /** The message's own name, by which it can be known again where it was sent. */
+  readonly id: string;
+  readonly createdAt: number;
+  /** An earlier attempt may have sent it without our hearing of it. */
+  readonly unsure: boolean;
+}
 
 export interface OutboxOptions {
   readonly guard: Guard;
@@ -57,6 +69,10 @@ export class Outbox {
   readonly #options: OutboxOptions;
   readonly #lanes: Lanes<Outgoing>;
   readonly #pausedUntil = new Map<string, number>();
+  /** What was attempted and not refused, by id. */
+  readonly #unsure = new Set<number>();
+  /** What is older may have been attempted by an earlier process. */
+  #startedAt = Number.POSITIVE_INFINITY;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -88,6 +104,7 @@ export class Outbox {
 
   async start(): Promise<void> {
     const { guard, clock } = this.#options;
+    this.#startedAt = clock.now();
     await guard.write(null, (trx) => pruneOutbox(trx, clock.now() - KEPT_MS));
     await this.#lanes.start();
   }
@@ -105,9 +122,12 @@ export class Outbox {
     // Whoever took the database over sends it.
     await guard.check(null);
     const { kind, body, attempts } = message;
+    const unsure = this.#unsure.has(message.id) || message.createdAt < this.#startedAt;
+    const sending = { ...nameOf(message), kind, body, attempt: attempts + 1, unsure };
     try {
-      const sent = (await surfaces[message.surface]?.({ kind, body, attempt: attempts + 1 })) ?? { ok: true };
+      const sent = (await surfaces[message.surface]?.(sending)) ?? { ok: true };
       if (sent.ok) {
+        this.#unsure.delete(message.id);
         await guard.write(null, (trx) => markSent(trx, message.id, clock.now()));
         return null;
       }
@@ -117,6 +137,7 @@ export class Outbox {
       return await this.#postpone(message, until, sent.error);
     } catch (error) {
       if (error instanceof FencedError) throw error;
+      this.#unsure.add(message.id);
       log.warn({ err: error, surface: message.surface, kind }, "a message could not be sent");
       return await this.#postpone(message, clock.now() + this.#pause(attempts), messageOf(error));
     }
@@ -132,6 +153,7 @@ export class Outbox {
   }
 
   async #giveUp(message: Outgoing, error: string): Promise<null> {
+    this.#unsure.delete(message.id);
     await this.#note((trx) => markFailed(trx, message.id, this.#options.clock.now(), error));
     this.#options.alarm(`A message for ${message.surface} (${message.kind}) was given up: ${error}`);
     return null;
@@ -152,6 +174,11 @@ export class Outbox {
     const base = Math.min((this.#options.firstPauseMs ?? FIRST_PAUSE_MS) * 2 ** attempts, LONGEST_PAUSE_MS);
     return base * (1 + (this.#options.random ?? Math.random)() / 4);
   }
+}
+
+/** Not by its number alone: another database, after a loss, counts from 1 again. */
+function nameOf({ id, createdAt }: Outgoing): Pick<Sending, "id" | "createdAt"> {
+  return { id: `${id}-${createdAt}`, createdAt };
 }
 
 /** What a surface's "wait" closes: its limits are per method. */

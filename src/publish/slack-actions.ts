@@ -1,4 +1,5 @@
 import type { ActionsBlock, Button } from "@slack/types";
+import { cutText } from "../util/format.ts";
 import { hasEnded, type Story } from "./story.ts";
 
 /** What a run's buttons do, by their `action_id`; the button's value is the run's number. */
@@ -11,6 +12,9 @@ export const RUN_ACTIONS = {
   retry: "run_retry",
 } as const;
 export type RunAction = keyof typeof RUN_ACTIONS;
+
+/** A confirmation holds 300 characters. */
+const LONGEST_NAME = 100;
 
 /** How much the Extend button adds. */
 export const EXTEND_BY = "1h";
@@ -70,7 +74,7 @@ function button(action: RunAction, runId: number, slot: string | null): Button {
         text: label("Terminate"),
         ...sure(
           "End this environment?",
-          `The instance on ${slot ?? "the slot"} is terminated, and the slot is free again.`,
+          `The instance on ${cutText(slot ?? "the slot", LONGEST_NAME)} is terminated, and the slot is free again.`,
           "Terminate",
         ),
       };

@@ -1,16 +1,10 @@
 import type { KnownBlock, PlanBlock, RichTextBlock, TaskCardBlock } from "@slack/types";
-import { formatDuration } from "../util/format.ts";
+import { cutText, formatDuration } from "../util/format.ts";
 import { keptLeft, stepProgress, timeLeft } from "./estimate.ts";
+import { linkText } from "./mrkdwn.ts";
 import { runButtons } from "./slack-actions.ts";
-import {
-  countsText,
-  escapeMrkdwn,
-  headLine,
-  messageText,
-  ownError,
-  STATES,
-  slackDate,
-} from "./slack-text.ts";
+import { countsText } from "./slack-tests.ts";
+import { headLine, messageText, ownError, reasonText, STATES, slackDate } from "./slack-text.ts";
 import { type Stage, stagesOf } from "./stages.ts";
 import { hasEnded, type Story } from "./story.ts";
 
@@ -45,7 +39,10 @@ function plan(story: Story): PlanBlock {
   const { run, steps } = story;
   // A stage that never began and never will is no part of the plan any more.
   const stages = stagesOf(run, steps).filter(({ state }) => state !== "skipped");
-  const title = cut([stateLine(story), timeLeft(story)].filter((part) => part !== null).join(" · "));
+  const title = cutText(
+    [stateLine(story), timeLeft(story)].filter((part) => part !== null).join(" · "),
+    LONGEST_TITLE,
+  );
   return { type: "plan", block_id: "plan", title, tasks: stages.map((stage) => card(stage, story)) };
 }
 
@@ -56,7 +53,7 @@ function card(stage: Stage, story: Story): TaskCardBlock {
   return {
     type: "task_card",
     task_id: stage.key,
-    title: cut(`${stage.title}${took}`),
+    title: cutText(`${stage.title}${took}`, LONGEST_TITLE),
     status: STATUS[stage.state],
     ...(details.length > 0 && { details: lines(details) }),
     ...(output.length > 0 && { output: lines(output) }),
@@ -94,18 +91,24 @@ function stateLine({ run, position, now }: Story): string {
 
 function footer(story: Story): KnownBlock[] {
   const { run, kept, now } = story;
-  const why = run.reason !== null && run.state !== "succeeded" ? [escapeMrkdwn(run.reason)] : [];
+  const why = run.reason !== null && run.state !== "succeeded" ? [reasonText(run.reason)] : [];
   const stands =
     kept === null
       ? []
       : [
-          `Kept until ${slackDate(kept.until)}, ${keptLeft(kept.until, now)}${kept.url === null ? "" : ` · ${escapeMrkdwn(kept.url)}`}`,
+          `Kept until ${slackDate(kept.until)}, ${keptLeft(kept.until, now)}${kept.url === null ? "" : ` · ${linkText(kept.url)}`}`,
         ];
-  const said = [...why, ...stands].map((text) => cut(text, LONGEST_SECTION));
+  const said = [...why, ...stands].map((text) => cutText(text, LONGEST_SECTION));
   const context: KnownBlock[] =
     said.length === 0
       ? []
-      : [{ type: "context", block_id: "foot", elements: said.map((text) => ({ type: "mrkdwn", text })) }];
+      : [
+          {
+            type: "context",
+            block_id: "foot",
+            elements: said.map((text) => ({ type: "mrkdwn", text, verbatim: true })),
+          },
+        ];
   return [...context, ...buttons(story)];
 }
 
@@ -115,12 +118,16 @@ function buttons(story: Story): KnownBlock[] {
 }
 
 function section(id: string, text: string): KnownBlock {
-  return { type: "section", block_id: id, text: { type: "mrkdwn", text: cut(text, LONGEST_SECTION) } };
+  return {
+    type: "section",
+    block_id: id,
+    text: { type: "mrkdwn", text: cutText(text, LONGEST_SECTION), verbatim: true },
+  };
 }
 
 /** Rich text takes words as they are: nothing in them is markup, a link or a ping. */
 function lines(texts: readonly string[]): RichTextBlock {
-  const text = cut(texts.join("\n"), LONGEST_CARD_TEXT);
+  const text = cutText(texts.join("\n"), LONGEST_CARD_TEXT);
   return {
     type: "rich_text",
     elements: [{ type: "rich_text_section", elements: [{ type: "text", text }] }],
@@ -129,17 +136,11 @@ function lines(texts: readonly string[]): RichTextBlock {
 
 function inChunks(all: readonly string[], longest: number): string[] {
   const chunks: string[] = [];
-  for (const one of all.map((line) => cut(line, longest))) {
+  for (const one of all.map((line) => cutText(line, longest))) {
     const last = chunks.at(-1);
     if (last !== undefined && last.length + one.length < longest)
       chunks[chunks.length - 1] = `${last}\n${one}`;
     else chunks.push(one);
   }
   return chunks;
-}
-
-/** Half of an emoji is not valid text. */
-function cut(text: string, longest = LONGEST_TITLE): string {
-  if (text.length <= longest) return text;
-  return `${text.slice(0, longest - 2).replace(/[\ud800-\udbff]$/, "")} …`;
 }

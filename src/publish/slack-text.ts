@@ -1,15 +1,21 @@
-import type { RunView, StepView, TestCounts } from "../engine/types.ts";
+import type { RunView, StepView } from "../engine/types.ts";
 import { formatDuration } from "../util/format.ts";
-import type { JsonValue } from "../util/json.ts";
 import { mentionOf } from "../util/mention.ts";
 import { stepProgress, timeLeft } from "./estimate.ts";
+import { codeBlock, escapedWithin, linkText } from "./mrkdwn.ts";
+import { countsText, testReplies } from "./slack-tests.ts";
 import { stagesOf } from "./stages.ts";
 import { hasEnded, type Kept, type Reply, type Story } from "./story.ts";
 
 /** Slack shows the first part of a longer text; the newest steps are what people look for. */
 const MOST_STEPS = 40;
-const MOST_FAILURES = 20;
+/** Slack refuses an edit beyond 4,000 characters. */
+const LONGEST_MESSAGE = 3_700;
 const LONGEST_ERROR = 600;
+const LONGEST_TAIL = 1_400;
+/** Of a name that people gave: of a step, a slot, a person. */
+const LONGEST_NAME = 150;
+const LONGEST_REASON = 1_000;
 
 const MARKS = { pending: "○", running: "▸", succeeded: "✓", failed: "✗", skipped: "–" } as const;
 export const STATES = {
@@ -21,22 +27,22 @@ export const STATES = {
   cancelled: "cancelled",
 } as const;
 
-/** `&`, `<` and `>` are Slack's only markup that could ping or link; escaped, text stays text. */
-export function escapeMrkdwn(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-}
-
 /** What, which run, by whom, which commit. Pure. */
 export function headLine({ run }: Story): string {
   const target = run.target ?? run.candidates.join(" or ");
-  const what = `*${run.kind[0]?.toUpperCase()}${run.kind.slice(1)} of ${escapeMrkdwn(target)}*`;
+  const what = `*${run.kind[0]?.toUpperCase()}${run.kind.slice(1)} of ${escapedWithin(target, LONGEST_NAME)}*`;
   const commit = run.sha === null ? "" : ` · \`${run.sha.slice(0, 7)}\``;
   return `${what} · run #${run.id} by ${whoOf(run)}${commit}`;
 }
 
 /** In Slack a person is mentioned as Slack does it; others by name. */
 function whoOf({ requestedBy }: RunView): string {
-  return mentionOf(requestedBy.id) ?? escapeMrkdwn(requestedBy.name);
+  return mentionOf(requestedBy.id) ?? escapedWithin(requestedBy.name, LONGEST_NAME);
+}
+
+/** Why, cut where nobody reads on. */
+export function reasonText(reason: string): string {
+  return escapedWithin(reason, LONGEST_REASON);
 }
 
 /** The run's message, edited in place. Pure. */
@@ -45,23 +51,45 @@ export function messageText(story: Story): string {
   const from = run.startedAt ?? run.createdAt;
   const left = timeLeft(story);
   const { instanceId } = run.facts;
-  const instance = typeof instanceId === "string" ? ` · ${escapeMrkdwn(instanceId)}` : "";
+  const instance = typeof instanceId === "string" ? ` · ${escapedWithin(instanceId, LONGEST_NAME)}` : "";
   const state = `${STATES[run.state]}${run.outcome && !hasEnded(run) ? ", cleaning up" : ""} · ${formatDuration((run.endedAt ?? now) - from)}${left === null ? "" : ` · ${left}`}${instance}`;
-  const shown = steps.slice(-MOST_STEPS).map((step) => stepLine(step, story));
-  const earlier = steps.length > MOST_STEPS ? [`… ${steps.length - MOST_STEPS} earlier steps`] : [];
   const tests = run.tests ? [countsText(run.tests)] : [];
-  const why = run.reason !== null && run.state !== "succeeded" ? [escapeMrkdwn(run.reason)] : [];
-  return [headLine(story), state, ...why, ...earlier, ...shown, ...tests, ...keptText(kept)].join("\n");
+  const why = run.reason !== null && run.state !== "succeeded" ? [reasonText(run.reason)] : [];
+  const head = [headLine(story), state, ...why];
+  const foot = [...tests, ...keptText(kept)];
+  const room = LONGEST_MESSAGE - [...head, ...foot].join("\n").length;
+  return [
+    ...head,
+    ...newest(
+      steps.map((step) => stepLine(step, story)),
+      room,
+    ),
+    ...foot,
+  ].join("\n");
+}
+
+/** The last lines for which there is room. */
+function newest(lines: readonly string[], room: number): string[] {
+  let left = room;
+  const first = lines.findLastIndex((line, index) => {
+    left -= line.length + 1;
+    return left < 0 || lines.length - index > MOST_STEPS;
+  });
+  const earlier = first + 1;
+  return earlier === 0
+    ? [...lines]
+    : [`… ${earlier} earlier ${earlier === 1 ? "step" : "steps"}`, ...lines.slice(earlier)];
 }
 
 function stepLine(step: StepView, story: Story): string {
-  const error = step.error === null ? "" : `: ${escapeMrkdwn(cut(ownError(step), 200))}`;
-  if (step.state === "running") return `${MARKS.running} ${escapeMrkdwn(stepProgress(step, story))}${error}`;
+  const error = step.error === null ? "" : `: ${escapedWithin(ownError(step), 200)}`;
+  if (step.state === "running")
+    return `${MARKS.running} ${escapedWithin(stepProgress(step, story), LONGEST_NAME + 100)}${error}`;
   const took =
     step.startedAt !== null && step.endedAt !== null
       ? ` ${formatDuration(step.endedAt - step.startedAt)}`
       : "";
-  return `${MARKS[step.state]} ${escapeMrkdwn(step.name)}${took}${error}`;
+  return `${MARKS[step.state]} ${escapedWithin(step.name, LONGEST_NAME)}${took}${error}`;
 }
 
 /** The error as it is told beside the step's name: without the name. */
@@ -74,7 +102,7 @@ export function ownError({ name, error }: StepView): string {
 /** In the reader's own time zone. */
 function keptText(kept: Kept | null): string[] {
   if (kept === null) return [];
-  const url = kept.url === null ? "" : ` at ${escapeMrkdwn(kept.url)}`;
+  const url = kept.url === null ? "" : ` at ${linkText(kept.url)}`;
   return [`Kept until ${slackDate(kept.until)}${url}`];
 }
 
@@ -82,14 +110,6 @@ function keptText(kept: Kept | null): string[] {
 export function slackDate(at: number): string {
   const seconds = Math.floor(at / 1000);
   return `<!date^${seconds}^{date_short_pretty} {time}|${new Date(at).toISOString()}>`;
-}
-
-export function countsText({ passed, failed, flaky, skipped, notRun }: TestCounts): string {
-  const parts = [`${passed} passed`, `${failed} failed`];
-  if (flaky > 0) parts.push(`${flaky} flaky`);
-  if (skipped > 0) parts.push(`${skipped} skipped`);
-  if (notRun > 0) parts.push(`${notRun} not run`);
-  return `Tests: ${parts.join(", ")}`;
 }
 
 /**
@@ -109,10 +129,20 @@ export function threadReplies(story: Story): Reply[] {
     ...stageReplies(story),
     ...failed.map((step) => ({ key: `failed:${step.path}`, text: failureText(story, step) })),
   ];
-  const tests = testsText(story);
-  if (tests !== null) replies.push({ key: "tests", text: tests });
-  if (hasEnded(story.run)) replies.push({ key: "end", text: endText(story) });
+  replies.push(...testReplies(story.run));
+  if (hasEnded(story.run)) replies.push({ key: "end", text: endText(story) }, ...timelineReply(story));
   return replies;
+}
+
+/** Fewer steps need no picture. */
+const WORTH_A_PICTURE = 3;
+
+function timelineReply({ run, steps }: Story): Reply[] {
+  if (steps.filter(({ startedAt }) => startedAt !== null).length < WORTH_A_PICTURE) return [];
+  const title = `Where the time of run ${run.id} went`;
+  const alt = `${title}: a bar for each step, by stage. The run's page tells the same in words.`;
+  const picture = { name: `run-${run.id}-timeline.png`, title, alt, from: "timeline" } as const;
+  return [{ key: "timeline", text: "Where the time went:", pictures: [picture] }];
 }
 
 function stageReplies({ run, steps }: Story): Reply[] {
@@ -125,60 +155,21 @@ function stageReplies({ run, steps }: Story): Reply[] {
 
 function failureText(story: Story, step: StepView): string {
   const tail = story.tails.get(step.path) ?? [];
-  const remedy = step.error?.remedy === undefined ? [] : [escapeMrkdwn(step.error.remedy)];
-  const output = tail.length === 0 ? [] : [`\`\`\`\n${escapeMrkdwn(tail.join("\n"))}\n\`\`\``];
+  const remedy = step.error?.remedy === undefined ? [] : [reasonText(step.error.remedy)];
+  const output = tail.length === 0 ? [] : [codeBlock(tail.join("\n"), LONGEST_TAIL)];
   return [
-    `✗ *${escapeMrkdwn(step.name)}* failed: ${escapeMrkdwn(cut(ownError(step), LONGEST_ERROR))}`,
+    `✗ *${escapedWithin(step.name, LONGEST_NAME)}* failed: ${escapedWithin(ownError(step), LONGEST_ERROR)}`,
     ...output,
     ...remedy,
   ].join("\n");
 }
 
-interface Failure {
-  readonly browser: string;
-  readonly title: string;
-  readonly place: string;
-  readonly message: string;
-}
-
-function testsText({ run }: Story): string | null {
-  if (!run.tests) return null;
-  const failures = failuresOf(run.facts.failures);
-  const shown = failures.slice(0, MOST_FAILURES).map((failure) => {
-    const where = failure.place === "" ? "" : ` (${escapeMrkdwn(failure.place)})`;
-    return `✗ [${escapeMrkdwn(failure.browser)}] ${escapeMrkdwn(failure.title)}${where}\n\`\`\`\n${escapeMrkdwn(cut(failure.message, LONGEST_ERROR))}\n\`\`\``;
-  });
-  const more = failures.length > MOST_FAILURES ? [`… and ${failures.length - MOST_FAILURES} more`] : [];
-  const notRun = Array.isArray(run.facts.notRun)
-    ? run.facts.notRun.map((line) => `– ${escapeMrkdwn(String(line))}`)
-    : [];
-  return [countsText(run.tests), ...shown, ...more, ...notRun].join("\n");
-}
-
-function failuresOf(value: JsonValue | undefined): Failure[] {
-  if (!Array.isArray(value)) return [];
-  return value.map((entry) => {
-    const failure = (entry ?? {}) as Record<string, JsonValue | undefined>;
-    const line = typeof failure.line === "number" ? `:${failure.line}` : "";
-    return {
-      browser: String(failure.browser ?? ""),
-      title: String(failure.title ?? ""),
-      place: failure.file === undefined ? "" : `${failure.file}${line}`,
-      message: String(failure.message ?? ""),
-    };
-  });
-}
-
 function endText({ run, steps, kept }: Story): string {
   const took = formatDuration((run.endedAt ?? run.createdAt) - (run.startedAt ?? run.createdAt));
   const head = `Run #${run.id} ${STATES[run.state]} after ${took}.`;
-  const why = run.reason !== null && run.state !== "succeeded" ? [escapeMrkdwn(run.reason)] : [];
+  const why = run.reason !== null && run.state !== "succeeded" ? [reasonText(run.reason)] : [];
   const undone = steps.filter((step) => step.kind === "cleanup" && step.state === "succeeded").length;
   const cleaned =
     undone > 0 ? [`Cleaned up: ${undone} of ${steps.filter((step) => step.kind === "cleanup").length}.`] : [];
   return [head, ...why, ...cleaned, ...keptText(kept)].join("\n");
-}
-
-function cut(text: string, longest: number): string {
-  return text.length <= longest ? text : `${text.slice(0, longest)} …`;
 }

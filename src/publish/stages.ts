@@ -31,7 +31,7 @@ const SWAP = new Set([
   "Switch",
   "Take the old targets out",
 ]);
-const TESTS = new Set(["Run the tests", "All tests passed"]);
+const TESTS = new Set(["Run the tests", "Judge the results"]);
 
 /** In the order in which they are shown. The tests' results and the cleanup have words of their own at the end. */
 const STAGES: readonly StageKind[] = [

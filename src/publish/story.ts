@@ -35,6 +35,19 @@ export interface Reply {
   readonly text: string;
   /** May share a message with others that are due at the same moment. */
   readonly brief?: true;
+  /** Uploaded together into the thread, with the text beside them. */
+  readonly pictures?: readonly Picture[];
+}
+
+/** A picture of a thread. */
+export interface Picture {
+  /** The file's name: the only one of its name in the thread, by which it is known again. */
+  readonly name: string;
+  readonly title: string;
+  /** For those who cannot see it. */
+  readonly alt: string;
+  /** Where it lies, or what is drawn from the run. */
+  readonly from: { readonly file: string } | "timeline";
 }
 
 const ENDED = new Set(["succeeded", "failed", "cancelled"]);

@@ -24,3 +24,15 @@ export function formatDuration(ms: number): string {
     .map(([count, unit]) => `${count}${unit}`)
     .join(" ");
 }
+
+/** As `formatDuration`, with tenths of a second where they matter: a step's time. */
+export function formatStepTime(ms: number): string {
+  return ms < 10_000 ? `${(Math.max(0, ms) / 1_000).toFixed(1)}s` : formatDuration(ms);
+}
+
+/** At most `longest` characters, the last of them an ellipsis when it was longer; never half of an emoji. */
+export function cutText(text: string, longest: number): string {
+  const whole = text.toWellFormed();
+  if (whole.length <= longest) return whole;
+  return `${whole.slice(0, longest - 2).replace(/[\ud800-\udbff]$/, "")} …`;
+}

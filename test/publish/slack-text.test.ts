@@ -67,8 +67,8 @@ describe("the thread", () => {
 
   test("takes the pipeline's end for the last stage's", () => {
     const ended = texts([...INSTANCE, ...UPDATE, ...SWAP], { state: "succeeded", endedAt: 21_000 });
-    expect(ended).toHaveLength(4);
-    expect(ended.at(-1)).toBe("Run #7 succeeded after 21s.");
+    expect(ended).toHaveLength(5);
+    expect(ended.slice(-2)).toEqual(["Run #7 succeeded after 21s.", "Where the time went:"]);
   });
 
   test("claims nothing for a run that failed between two steps", () => {

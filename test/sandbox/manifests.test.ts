@@ -69,6 +69,8 @@ test("Slack's manifest is valid and asks for no more than is explained", () => {
     "commands",
     "channels:history",
     "groups:history",
+    "im:history",
+    "im:write",
     "metadata.message:read",
     "chat:write",
     "links:read",

@@ -130,6 +130,8 @@ export class TestBot {
       key?: string;
       interrupted?: boolean;
       late?: boolean;
+      /** Where the command was given. */
+      channel?: string;
     } = {},
   ): Promise<Outcome> {
     const authority: Authority = {
@@ -143,7 +145,7 @@ export class TestBot {
       via: "slack",
       prefix: "/stg",
       dedupeKey: as.key ?? null,
-      origin: { channel: "C0STAGING" },
+      origin: { channel: as.channel ?? "C0STAGING" },
       authority: async () => authority,
       late: as.late ?? false,
       interrupted: as.interrupted ?? false,

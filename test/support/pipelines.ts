@@ -8,6 +8,8 @@ export class SmallPipelines {
   hold = false;
   /** What the next runs' tests count. */
   tests = { passed: 3, failed: 0, flaky: 0, skipped: 0, notRun: 0 };
+  /** What the next runs publish for surfaces. */
+  facts: JsonObject = {};
   readonly seen: { kind: string; input: JsonObject }[] = [];
   #waiting: (() => void)[] = [];
 
@@ -47,6 +49,7 @@ export class SmallPipelines {
           const instance = await run.owe("instance", { facts: { id: "i-0123456789abcdef0" } });
           await instance.created();
           await run.describe({ instanceId: "i-0123456789abcdef0", sha: run.sha, ami: "ami-12345678" });
+          await run.publish(this.facts);
           await run.setTests(this.tests);
           if (input.keep) {
             const until =

@@ -3,8 +3,9 @@ import { leasesOf } from "../../../commands/lib/leases.ts";
 import { slotState } from "../../../commands/lib/slots.ts";
 import type { Config } from "../../../src/config/index.ts";
 import type { EngineApi, LeaseView, QueueEntry, RunView } from "../../../src/engine/types.ts";
+import { formatStepTime } from "../../../src/util/format.ts";
 import { html, type Markup } from "../html.ts";
-import { badge, commitText, fact, length, moment, nameOf, runLink } from "./words.ts";
+import { badge, commitText, fact, moment, nameOf, runLink } from "./words.ts";
 
 const RUNS_SHOWN = 25;
 
@@ -64,7 +65,7 @@ async function whatGoesOn({ engine, now }: BoardParts, lease: LeaseView): Promis
   if (run === null) return html`<p>${holder} is at work on it.</p>`;
   const steps = await engine.steps(run.id);
   const step = steps.findLast(({ state }) => state === "running");
-  const since = step?.startedAt == null ? null : html` (${length(now - step.startedAt)})`;
+  const since = step?.startedAt == null ? null : html` (${formatStepTime(now - step.startedAt)})`;
   return html`<p><b>${nameOf(run.requestedBy)}</b>: ${run.kind}, ${runLink(run.id)}${run.outcome !== null && ", cleaning up"}</p>
 ${step && html`<p class="now">${step.name}${since}${step.detail !== null && html`: ${step.detail}`}</p>`}`;
 }
@@ -95,7 +96,7 @@ function runRow(run: RunView, now: number): Markup {
 ${badge(run.state)}
 <span class="by">${nameOf(run.requestedBy)}</span>
 <span class="commit">${commitText(run.sha)}</span>
-<span class="when">${moment(run.createdAt, now)}${run.startedAt !== null && html` · ${length(took)}`}</span>
+<span class="when">${moment(run.createdAt, now)}${run.startedAt !== null && html` · ${formatStepTime(took)}`}</span>
 ${run.reason !== null && html`<span class="why">${run.reason}</span>`}
 </li>`;
 }

@@ -1,8 +1,9 @@
 import type { EngineApi, RunView } from "../../../src/engine/types.ts";
+import { runPicture } from "../../timeline.ts";
 import { type Gate, SESSION_COOKIE, SESSION_S } from "../auth.ts";
 import { readBody } from "../body.ts";
 import { html } from "../html.ts";
-import { sendHtml } from "../respond.ts";
+import { sendError, sendHtml, sendPng } from "../respond.ts";
 import type { Route, Visit } from "../route.ts";
 import type { HttpOptions } from "../server.ts";
 import { assetRoute } from "./assets.ts";
@@ -13,7 +14,7 @@ import { signInPage } from "./sign-in.ts";
 
 const FORM_LIMIT = 4 * 1024;
 /** Pages that a sign-in may lead to; anything else would let a link send people elsewhere. */
-const OWN_PAGE = /^\/(?:runs\/[1-9]\d{0,14})?$/;
+const OWN_PAGE = /^\/(?:runs\/[1-9]\d{0,14}(?:\/timeline\.png)?)?$/;
 
 /** The pages for people. */
 export function dashboardRoutes(options: HttpOptions, gate: Gate): readonly Route[] {
@@ -27,6 +28,11 @@ export function dashboardRoutes(options: HttpOptions, gate: Gate): readonly Rout
       name: "run-page",
       path: /^\/runs\/([^/]+)$/,
       methods: { GET: guarded((visit) => showRun(options, gate, visit)) },
+    },
+    {
+      name: "timeline",
+      path: /^\/runs\/([^/]+)\/timeline\.png$/,
+      methods: { GET: guarded((visit) => showTimeline(options, visit)) },
     },
     {
       name: "sign-in",
@@ -74,7 +80,7 @@ async function showBoard({ services }: HttpOptions, gate: Gate, { response }: Vi
 async function showRun({ services }: HttpOptions, gate: Gate, { response, parts }: Visit): Promise<void> {
   const { engine, clock } = services;
   const written = parts[0] ?? "";
-  const run = /^[1-9]\d{0,14}$/.test(written) ? await engine.run(Number(written)) : null;
+  const run = await runNumbered(engine, written);
   const signOut = gate.hasToken;
   if (run === null) {
     const body = html`<h1>There is no run ${written.slice(0, 40)}</h1><p><a href="/">The board</a> shows the last ones.</p>`;
@@ -87,6 +93,24 @@ async function showRun({ services }: HttpOptions, gate: Gate, { response, parts 
     200,
     page(`${run.kind} #${run.id}: ${run.state}`, body, { live, after: logPart(run), signOut }),
   );
+}
+
+async function runNumbered(engine: EngineApi, written: string): Promise<RunView | null> {
+  return /^[1-9]\d{0,14}$/.test(written) ? await engine.run(Number(written)) : null;
+}
+
+async function showTimeline(
+  { services, redact, log }: HttpOptions,
+  { response, parts }: Visit,
+): Promise<void> {
+  const { engine, clock } = services;
+  const run = await runNumbered(engine, parts[0] ?? "");
+  if (run === null) return sendError(response, 404, "unknown_run", "There is no such run.");
+  const picture = await runPicture(run, { engine, redact, log, now: clock.now() });
+  if (picture) return sendPng(response, picture);
+  const page = `/runs/${run.id}`;
+  const message = `This machine has no library for drawing; ${page} shows the same times.`;
+  sendError(response, 503, "cannot_draw", message);
 }
 
 /** What is still owed changes after the run's end: a kept environment, a cleanup that is not confirmed. */

@@ -1,8 +1,9 @@
 import type { EngineApi, ObligationView, RunView, StepView } from "../../../src/engine/types.ts";
+import { formatStepTime } from "../../../src/util/format.ts";
 import type { JsonValue } from "../../../src/util/json.ts";
 import { html, type Markup } from "../html.ts";
 import { timeline } from "./timeline.ts";
-import { badge, commitText, fact, length, moment, nameOf } from "./words.ts";
+import { badge, commitText, fact, moment, nameOf } from "./words.ts";
 
 const MOST_FAILURES = 50;
 
@@ -47,7 +48,7 @@ ${state === "queued" && html`<p class="box">It waits for its slot and starts by 
 
 function factsOf(run: RunView, now: number): (Markup | null)[] {
   const { url, keptUntil, instanceId } = run.facts;
-  const took = run.startedAt === null ? null : length((run.endedAt ?? now) - run.startedAt);
+  const took = run.startedAt === null ? null : formatStepTime((run.endedAt ?? now) - run.startedAt);
   // Once it has failed or was cancelled, the reason is why, and stands above.
   const reason = run.outcome?.fault || run.state === "cancelled" ? null : run.reason;
   return [
@@ -77,6 +78,7 @@ function stepsOf(steps: readonly StepView[], run: RunView, now: number): Markup 
   return html`<section><h2>Steps</h2>
 ${own.length === 0 ? html`<p class="none">None yet.</p>` : timeline(own, scale)}
 ${cleanup.length > 0 && html`<h3>Cleanup</h3>${timeline(cleanup, scale)}`}
+${own.length > 0 && html`<p><a href="/runs/${run.id}/timeline.png">Where the time went, as a picture</a></p>`}
 </section>`;
 }
 

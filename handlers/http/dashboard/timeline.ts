@@ -1,6 +1,6 @@
 import type { StepView } from "../../../src/engine/types.ts";
+import { formatStepTime } from "../../../src/util/format.ts";
 import { html, type Markup } from "../html.ts";
-import { length } from "./words.ts";
 
 /** The time that the whole width stands for. */
 export interface Scale {
@@ -22,7 +22,7 @@ export function timeline(steps: readonly StepView[], scale: Scale): Markup {
 function row(step: StepView, scale: Scale): Markup {
   const { name, path, state, attempt, startedAt, endedAt, detail, error } = step;
   const group = groupOf(path, name);
-  const took = startedAt === null ? "" : length((endedAt ?? scale.now) - startedAt);
+  const took = startedAt === null ? "" : formatStepTime((endedAt ?? scale.now) - startedAt);
   return html`<li class="${state}">
 <span class="mark" title="${state}" role="img" aria-label="${state}">${MARKS[state]}</span>
 <span class="name">${name}${group !== "" && html` <span class="group">${group}</span>`}${attempt > 1 && html` <span class="group">attempt ${attempt}</span>`}</span>

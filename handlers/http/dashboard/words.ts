@@ -40,8 +40,3 @@ export function commitText(sha: unknown): Markup | null {
 export function fact(term: string, description: Markup | string | null): Markup | null {
   return description === null ? null : html`<div><dt>${term}</dt><dd>${description}</dd></div>`;
 }
-
-/** A step's time: tenths of a second where they matter. */
-export function length(ms: number): string {
-  return ms < 10 * SECOND ? `${(Math.max(0, ms) / SECOND).toFixed(1)}s` : formatDuration(ms);
-}

@@ -54,6 +54,8 @@ type Result = JsonObject & {
   readonly counts: TestCounts & JsonObject;
   readonly failures: readonly JsonObject[];
   readonly notRun: readonly string[];
+  /** The counts of each; not in results that an older version journaled. */
+  readonly browsers?: readonly JsonObject[];
 };
 
 /**
@@ -69,12 +71,14 @@ export async function runTests(run: Run, context: SlotContext, request: TestsReq
   );
   // Only now that the result is journaled: a replay before would find neither job nor report.
   if (result.left) await tidy(run, runnerOf(context, config), result.left);
-  await run.setTests(result.counts);
+  // The counts come last: whoever sees them finds the failures there.
   await run.publish({
     failures: result.failures,
     notRun: result.notRun,
+    browsers: result.browsers ?? [],
     testSummary: result.verdict.summary,
   });
+  await run.setTests(result.counts);
   await run.describe({ testReports: reportFolder(context, run.uuid) });
   await run.step("Judge the results", async () => {
     if (result.verdict.ok) return;
@@ -194,6 +198,11 @@ function resultOf({ reports, verdict }: TestRun): Result {
     notRun: reports.flatMap((report) =>
       report.unavailable === undefined ? [] : [`${report.browser} not run: ${report.unavailable.reason}`],
     ),
+    browsers: reports.map(({ browser, counts, unavailable }) => ({
+      browser,
+      ...counts,
+      unavailable: unavailable?.reason ?? null,
+    })),
   };
 }
 
