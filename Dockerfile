@@ -1,14 +1,11 @@
 # syntax=docker/dockerfile:1
 
-# Production dependencies alone, the optional ones among them: the library that draws comes as one per machine. Those
-# that bring a Node for machines with an older one, and an accelerator for SSH that must be compiled, are taken out
-# again: this image needs neither. No package needs its install script.
+# Production dependencies alone. The optional packages bring a Node for machines that have an older one, and an
+# accelerator for SSH that must be compiled: this image needs neither. No package needs its install script.
 FROM node:24-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
-    && rm -rf node_modules/node-linux-* node_modules/cpu-features node_modules/.bin/node \
-    && node -e 'require("@napi-rs/canvas")'
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
 FROM node:24-slim
 ENV NODE_ENV=production \

@@ -3,6 +3,8 @@ export const SCOPES: Readonly<Record<string, string>> = {
   commands: "take commands and buttons",
   "channels:history": "find a message again whose posting nobody confirmed",
   "groups:history": "do the same in a private channel",
+  "im:history": "do the same in a conversation with one person",
+  "im:write": "find that conversation",
   "metadata.message:read": "know such a message by its metadata",
   "chat:write": "say anything",
   "links:read": "notice the address of a run in a message",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { contentError } from "../../sandbox/slack/content.ts";
+import { contentError } from "../../sandbox/slack/content/content.ts";
 import type { Fault, RunView, StepView } from "../../src/engine/types.ts";
 import { planBlocks, sectionBlocks } from "../../src/publish/slack-blocks.ts";
 import { messageText, threadReplies } from "../../src/publish/slack-text.ts";

@@ -34,7 +34,7 @@ const MAY: Readonly<Record<string, RegExp>> = {
   "src/cloud": /^(src\/util\/|src\/config\/index\.ts$|@aws-sdk\/|@smithy\/|zod$|yaml$)/,
   "src/remote": /^(src\/util\/|node-ssh$|ssh2$|zod$)/,
   "src/testing": /^(src\/util\/|src\/remote\/index\.ts$|zod$)/,
-  "src/publish": /^(src\/util\/|src\/engine\/types\.ts$|@slack\/types$|@napi-rs\/canvas$)/,
+  "src/publish": /^(src\/util\/|src\/engine\/types\.ts$|@slack\/types$|@resvg\/resvg-wasm$)/,
   "src/pipelines": /^(src\/(util|engine)\/|src\/(cloud|config|remote|testing)\/index\.ts$|pino$)/,
   commands: /^(src\/(util|engine)\/|src\/config\/|fastest-levenshtein$|zod$)/,
   handlers:
@@ -62,7 +62,7 @@ const ONLY_IN: Readonly<Record<string, RegExp>> = {
   probot: /^(handlers|sandbox|src\/bot)\//,
   "node-ssh": /^src\/remote\//,
   kysely: /^db\//,
-  "@napi-rs/canvas": /^src\/publish\/timeline-png\.ts$/,
+  "@resvg/resvg-wasm": /^src\/publish\/timeline-png\.ts$/,
 };
 
 describe("who imports whom", () => {
