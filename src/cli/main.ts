@@ -63,7 +63,7 @@ const SUBCOMMANDS: readonly Subcommand[] = [
   },
   {
     name: "sandbox",
-    usage: "sandbox [--port N] [--no-bot] [--dir DIR] [--keep]",
+    usage: "sandbox [--port N] [--no-bot] [--dir DIR] [--keep] [--socket-mode]",
     does: "a cloud, Slack, GitHub and the bot on this machine (also: npm run sandbox)",
     load: async () => (await import("../../sandbox/main.ts")).main,
     development: true,

@@ -257,6 +257,31 @@ describe("what goes wrong on demand", () => {
   });
 });
 
+test("a failing test is named in the thread, with its error and its screenshot", async () => {
+  const { json } = sandbox;
+  const before = (await runs(json)).length;
+  await page.getByRole("switch", { name: "A test fails" }).check(SLOW);
+  await typed("/stg launch stg3 --tests chrome");
+  const id = await nextRun(before);
+  expect(await waitForRun(json, id, ENDED, 180_000)).toMatchObject({ state: "failed" });
+  await page.getByRole("switch", { name: "A test fails" }).uncheck(SLOW);
+  await runMessage("stg3").locator("button.replies").click(SLOW);
+  const pane = page.locator("#pane");
+  const screenshot = pane.locator("img").first();
+  await screenshot.waitFor(PATIENT);
+  // Its bytes came through, not a broken image.
+  await expect
+    .poll(
+      () => screenshot.evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth),
+      PATIENT,
+    )
+    .toBeGreaterThan(300);
+  await expect.poll(() => pane.innerText(), PATIENT).toMatch(/1 failed[\s\S]*Error/);
+  await screenshot.scrollIntoViewIfNeeded();
+  await seen("failing-test");
+  expect(faults).toEqual([]);
+});
+
 describe("on a phone, by keyboard, and from elsewhere", () => {
   test("nothing is wider than a phone, and every place is reached", async () => {
     await page.close();
