@@ -98,7 +98,10 @@ function footer(story: Story): KnownBlock[] {
       : [
           `Kept until ${slackDate(kept.until)}, ${keptLeft(kept.until, now)}${kept.url === null ? "" : ` · ${linkText(kept.url)}`}`,
         ];
-  const said = [...why, ...stands].map((text) => cutText(text, LONGEST_SECTION));
+  // An empty element is refused, and a reason may be blank.
+  const said = [...why, ...stands]
+    .filter((text) => text.trim() !== "")
+    .map((text) => cutText(text, LONGEST_SECTION));
   const context: KnownBlock[] =
     said.length === 0
       ? []
