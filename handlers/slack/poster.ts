@@ -29,6 +29,10 @@ export interface PosterOptions {
   readonly stories: Stories;
 }
 
+/** So many runs are looked at in one go, and the others after this, in ms. */
+const LOOKED_AT = 30;
+const LOOK_AGAIN_MS = 100;
+
 /** In place of the id of a message that Slack does not name: files appear in a message of their own. */
 const SHARED_ID = "shared";
 
@@ -56,8 +60,12 @@ export class Poster {
     const { db, clock, services } = this.#options;
     const unshown = await listUnshown(db, SURFACE, "thread", clock.now() - TELL_FOR_MS);
     unshown.sort((a, b) => Number(a.messageId !== null) - Number(b.messageId !== null));
-    let soonest: number | null = null;
-    for (const { runId } of unshown) {
+    const waits = unshown.map(({ runId }) => this.#backoff.wait(runId)).filter((wait) => wait > 0);
+    const due = unshown.filter(({ runId }) => this.#backoff.wait(runId) === 0);
+    let soonest: number | null = waits.length === 0 ? null : Math.min(...waits);
+    // Hundreds may wait for their turn in one channel: the first of them tell as much as all.
+    if (due.length > LOOKED_AT) soonest = Math.min(soonest ?? LOOK_AGAIN_MS, LOOK_AGAIN_MS);
+    for (const { runId } of due.slice(0, LOOKED_AT)) {
       const run = await services.engine.run(runId);
       if (run === null) continue;
       const wait = await this.#tryOne(run);
@@ -69,8 +77,6 @@ export class Poster {
 
   /** What Slack will not take of one run holds up no other. */
   async #tryOne(run: RunView): Promise<number | null> {
-    const wait = this.#backoff.wait(run.id);
-    if (wait > 0) return wait;
     try {
       const next = await this.#postOne(run);
       if (next === 0 || next === null) this.#backoff.worked(run.id);
