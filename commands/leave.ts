@@ -1,5 +1,5 @@
 import { defineCommand, required } from "./lib/command.ts";
-import { findSlot, fromEngine, runLink } from "./lib/slots.ts";
+import { findSlotInUse, fromEngine, runLink } from "./lib/slots.ts";
 import { bold, code, t, who } from "./lib/text.ts";
 import { nameOf } from "./lib/values.ts";
 import { announce, refuse } from "./services.ts";
@@ -14,7 +14,7 @@ export const leave = defineCommand({
   options: {},
   run: async (context, args) => {
     const { services, person, prefix } = context;
-    const slot = findSlot(context, args.slot);
+    const slot = await findSlotInUse(context, args.slot);
     if ("refused" in slot) return slot;
     const left = await services.engine.leave(slot.name, person);
     if (!left.refused) {

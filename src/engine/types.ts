@@ -220,6 +220,8 @@ export interface EngineApi {
   }): Promise<readonly ObligationView[]>;
   /** A lease for every resource asked for; one never used is `free`. */
   leases(resources: readonly string[]): Promise<readonly LeaseView[]>;
+  /** Every resource that is not free or that somebody waits for, whether anybody asked for its name or not. */
+  inUse(): Promise<readonly string[]>;
   queue(resource?: string): Promise<readonly QueueEntry[]>;
   /** Lines of a run's log after `afterSeq`, oldest first. */
   log(
