@@ -35,6 +35,8 @@ export const reasonCodes = {
   slot_busy: "A run is at work on the slot.",
   not_holder: "Somebody else holds the slot.",
   slot_dirty: "The slot's cleanup is not confirmed.",
+  target_in_use:
+    "What stands on another slot, such as one that was renamed, uses this slot's target group or listener rule.",
   not_dirty: "The slot needs no cleaning.",
   not_locked: "The slot is free: there is nothing to unlock.",
   no_end: "The slot is locked without an end: there is nothing to extend.",

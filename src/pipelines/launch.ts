@@ -5,6 +5,7 @@ import type { Host as RemoteHost } from "../remote/index.ts";
 import type { JsonObject } from "../util/json.ts";
 import { OWED } from "./owed/kinds.ts";
 import { type PipelineServices, type SlotContext, slotContext } from "./services.ts";
+import { refuseForeignTargets } from "./steps/foreign-targets.ts";
 import { awaitSsh, withHost } from "./steps/host.ts";
 import { openIngress } from "./steps/ingress.ts";
 import { startInstance } from "./steps/instance.ts";
@@ -36,7 +37,10 @@ export function launchPipeline(services: PipelineServices) {
   return pipeline<LaunchInput>("launch", { version: 2, compatibleWith: [1] }, async (run, input) => {
     const context = await slotContext(run, services);
     await run.publish({ url: context.slot.url, ref: input.ref });
-    const earlier = await run.value("what stands there", async () => (await run.owed(OWED.instance)).length);
+    const earlier = await run.value("what stands there", async () => {
+      await refuseForeignTargets(run, context, "Nothing was launched.");
+      return (await run.owed(OWED.instance)).length;
+    });
     const { host } = await run.together({
       tests: (run) => prepareTests(run, context, input.tests),
       host: (run) => bringUp(run, context, input, { isFirst: earlier === 0 }),

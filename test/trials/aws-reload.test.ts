@@ -1,10 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
-import { z } from "zod";
 import { leftInCloud } from "../crash/support/cloud.ts";
 import { Barrier } from "./support/barrier.ts";
+import { configFile, reload } from "./support/configuration.ts";
 import { ask, eventually, slotNames, slotOf } from "./support/scene.ts";
 import { Stand } from "./support/stand.ts";
 
@@ -22,39 +21,12 @@ afterAll(async () => {
   barrier.remove();
 }, 60_000);
 
-const logLine = z.looseObject({ pid: z.number(), msg: z.string(), problems: z.unknown().optional() });
-
-/** What the bot has logged so far, oldest first. */
-function logged() {
-  const lines = readFileSync(join(stand.trial.folder, "log"), "utf8").trim().split("\n");
-  return lines.filter((line) => line.startsWith("{")).map((line) => logLine.parse(JSON.parse(line)));
-}
-
-function configFile(): string {
-  return z.string().parse(stand.yard.environment.SLIPWAY_CONFIG);
-}
-
-/** Asks the bot to read its configuration again; what it says to it. */
-async function reload(expected: RegExp): Promise<string> {
-  const before = logged().length;
-  process.kill(logged().at(-1)?.pid ?? 0, "SIGHUP");
-  let said: string | undefined;
-  await stand.trial.until(`saying ${expected}`, () => {
-    const line = logged()
-      .slice(before)
-      .find(({ msg }) => expected.test(msg));
-    said = line && JSON.stringify(line);
-    return said !== undefined;
-  });
-  return said ?? "";
-}
-
 function stepNames(runId: number): string[] {
   return stand.trial.journal.steps(runId).map(({ path }) => path.split("/").at(-1) ?? "");
 }
 
 it("SIGHUP in the middle of a run: a bad file changes nothing, a changed one the next run", async () => {
-  const good = readFileSync(configFile(), "utf8");
+  const good = readFileSync(configFile(stand), "utf8");
   barrier.hold("stg1");
   const first = await stand.begin(LAUNCH);
   await stand.untilStep(first.id, /\/Barrier$/);
@@ -62,8 +34,8 @@ it("SIGHUP in the middle of a run: a bad file changes nothing, a changed one the
   const lines = good.split("\n");
   const at = lines.findIndex((line) => line.startsWith("slots:"));
   const bad = [...lines.slice(0, at), "slotts: {}", ...lines.slice(at)];
-  writeFileSync(configFile(), bad.join("\n"));
-  const told = await reload(/the old one stays in use/);
+  writeFileSync(configFile(stand), bad.join("\n"));
+  const told = await reload(stand, /the old one stays in use/);
   expect(told).toContain(`:${at + 1}`);
   expect(told).toContain("slotts");
   expect(told).toContain("slots");
@@ -75,8 +47,8 @@ it("SIGHUP in the middle of a run: a bad file changes nothing, a changed one the
     step.name === "After" ? { name: "After the change", run: "echo made by the new one" } : step,
   );
   changed.slots.defaults.instanceType = ["t3a.large"];
-  writeFileSync(configFile(), stringify(changed));
-  await reload(/configuration read again/);
+  writeFileSync(configFile(stand), stringify(changed));
+  await reload(stand, /configuration read again/);
 
   barrier.letGo("stg1");
   expect((await stand.ended(first.id)).state).toBe("succeeded");
@@ -93,15 +65,15 @@ it("SIGHUP in the middle of a run: a bad file changes nothing, a changed one the
 }, 90_000);
 
 it("SIGHUP in the middle of a run that a kill follows: it goes on with the configuration that it began with", async () => {
-  const now = parse(readFileSync(configFile(), "utf8"));
+  const now = parse(readFileSync(configFile(stand), "utf8"));
   barrier.hold("stg1");
   const run = await stand.begin(LAUNCH);
   await stand.untilStep(run.id, /\/Barrier$/);
   now.serviceUpdate.steps = now.serviceUpdate.steps.map((step: { name: string }) =>
     step.name === "After the change" ? { name: "Changed once more", run: "true" } : step,
   );
-  writeFileSync(configFile(), stringify(now));
-  await reload(/configuration read again/);
+  writeFileSync(configFile(stand), stringify(now));
+  await reload(stand, /configuration read again/);
   await stand.trial.kill();
   await stand.trial.start();
   barrier.letGo("stg1");
@@ -111,13 +83,13 @@ it("SIGHUP in the middle of a run that a kill follows: it goes on with the confi
 }, 90_000);
 
 it("a slot that is taken out of the configuration is shown and can be ended until nothing is left of it", async () => {
-  const now = parse(readFileSync(configFile(), "utf8"));
+  const now = parse(readFileSync(configFile(stand), "utf8"));
   const kept = await stand.begin("launch stg2 --keep 1h --tests none");
   expect((await stand.ended(kept.id)).state).toBe("succeeded");
   await ask(stand, "lock stg3 --reason audit");
   const { stg2: _kept, stg3: _locked, stg4: _free, ...slots } = now.slots;
-  writeFileSync(configFile(), stringify({ ...now, slots }));
-  await reload(/configuration read again/);
+  writeFileSync(configFile(stand), stringify({ ...now, slots }));
+  await reload(stand, /configuration read again/);
 
   expect((await slotOf(stand, "stg2")).state).toBe("held");
   expect((await slotOf(stand, "stg3")).state).toBe("held");

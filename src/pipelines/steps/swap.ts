@@ -15,9 +15,12 @@ import type { JsonObject } from "../../util/json.ts";
 import { OWED } from "../owed/kinds.ts";
 import type { ForwardFacts, OldTargetsFacts, TargetFacts, TargetJson } from "../owed/targets.ts";
 import type { SlotContext } from "../services.ts";
+import { refuseForeignTargets } from "./foreign-targets.ts";
 
 /** AWS stops sending new requests to a draining target at once; this is for its own view to catch up. In ms. */
 const DRAINING_WITHIN_MS = 60_000;
+
+const NOTHING_CHANGED = "Nothing was changed in the load balancer.";
 
 export type TookOver = (owed: Owed<JsonObject> | undefined, note: string) => Promise<void>;
 
@@ -89,6 +92,7 @@ async function switchOver(run: Run, context: SlotContext, target: TargetJson, to
   if (listenerRule === undefined || targetGroups === undefined)
     throw new SlipwayError("no_listener_rule", `${name} has no listener rule to switch.`);
   const before = await run.step("Read the listener rule", async ({ signal }) => {
+    await refuseForeignTargets(run, context, NOTHING_CHANGED);
     const { groups } = await region.balancing.ruleForward(listenerRule, { signal });
     return groups as (GroupWeight & JsonObject)[];
   });
@@ -143,10 +147,12 @@ function weight(targetGroup: string, value: number): GroupWeight {
 }
 
 /** Owes the return of everything else that is in the group; nothing is owed when there is nothing. */
-async function oweOldTargets(run: Run, { slot, region }: SlotContext, groupArn: string, target: Target) {
-  const targets = await run.step("Look for old targets", ({ signal }) =>
-    otherTargets(region, groupArn, target, signal),
-  );
+async function oweOldTargets(run: Run, context: SlotContext, groupArn: string, target: Target) {
+  const { slot, region } = context;
+  const targets = await run.step("Look for old targets", async ({ signal }) => {
+    await refuseForeignTargets(run, context, NOTHING_CHANGED);
+    return await otherTargets(region, groupArn, target, signal);
+  });
   if (targets.length === 0) return undefined;
   const owed = await run.owe<OldTargetsFacts>(OWED.oldTargets, {
     key: groupArn,
@@ -185,12 +191,8 @@ async function takeOut(
   step.log(`Taken out: ${targets.map((target) => target.id).join(", ")}.`);
 }
 
-async function putIn(
-  run: Run,
-  { slot, region }: SlotContext,
-  groupArn: string,
-  target: TargetJson,
-): Promise<void> {
+async function putIn(run: Run, context: SlotContext, groupArn: string, target: TargetJson): Promise<void> {
+  const { slot, region } = context;
   const owed = await run.owe<TargetFacts>(OWED.target, {
     key: `${target.id}:${groupArn}`,
     facts: { region: slot.region, groupArn, target, deregisterWithinMs: slot.deregisterWithin },
@@ -198,6 +200,8 @@ async function putIn(
   await run.step(
     "Load balancer sees it healthy",
     async (step) => {
+      // Of two runs that begin at once each has owed its target here, so one of them sees the other.
+      await refuseForeignTargets(run, context, "What the load balancer had before comes back.");
       await region.balancing.register(groupArn, [target], { signal: step.signal });
       await owed.created();
       await region.poller.target(groupArn, target, untilHealthy(groupArn), {
