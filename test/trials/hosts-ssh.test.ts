@@ -259,7 +259,7 @@ describe.concurrent("a bot without one precaution is found out", () => {
   const NOT_JOINED: readonly Patch[] = [
     {
       file: "src/remote/job/job.ts",
-      find: "if (!mayTryAgain(error)) throw error;\n    return undefined;",
+      find: 'if (!mayTryAgain(error)) throw error;\n    return "lost";',
       replace: "throw error;",
     },
     {
