@@ -4,6 +4,7 @@ import type { BotOptions } from "../../crash/support/bot.ts";
 import { type AwsCall, awsCalls, resetCloud } from "../../crash/support/cloud.ts";
 import type { RunRow } from "../../crash/support/journal.ts";
 import { Trial } from "../../crash/support/trial.ts";
+import { changed, type Patch } from "../../crash/support/versions.ts";
 import { openYard, type Yard, type YardOptions } from "../../crash/support/yard.ts";
 
 /** What the bot says of a run's end. */
@@ -13,12 +14,7 @@ export const outcomeSchema = z.object({
 });
 export type Outcome = z.infer<typeof outcomeSchema>;
 
-/** A change of the bot's source as it is loaded. */
-export interface Patch {
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-}
+export type { Patch };
 
 /** A cloud, a Slack and a running bot, for trials that go from the slash command to the empty cloud. */
 export class Stand {
@@ -49,14 +45,14 @@ export class Stand {
 
   /**
    * Another bot with an empty database on an empty cloud: what went wrong before does not spoil what follows.
-   * `patches` make another version of it (see test/crash/patch-source.ts), for controls.
+   * `patches` make another version of it (see test/crash/patch-source.ts), for controls; `env` is its environment's.
    */
-  async renew(patches: readonly Patch[] = []): Promise<void> {
+  async renew(patches: readonly Patch[] = [], env: Readonly<Record<string, string>> = {}): Promise<void> {
     await this.#trial.end();
     await resetCloud(this.yard);
     this.#trial = new Trial(this.yard, `bot-${++this.#bots}`);
-    const env = { PATCH_SOURCE: JSON.stringify(patches) };
-    await this.#start(patches.length > 0 ? { preload: ["./test/crash/patch-source.ts"], env } : {});
+    const patched = patches.length > 0 ? changed(...patches) : { preload: [], env: {} };
+    await this.#start({ preload: patched.preload, env: { ...env, ...patched.env } });
   }
 
   async close(): Promise<void> {
