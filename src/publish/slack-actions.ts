@@ -23,7 +23,7 @@ export const EXTEND_BY = "1h";
 export function runButtons(story: Story): ActionsBlock {
   const { run, kept } = story;
   const has = (action: RunAction): Button | null =>
-    isOffered(action, story) ? button(action, run.id, kept?.slot ?? null) : null;
+    isOffered(action, story) ? runButton(action, run.id, kept?.slot ?? null) : null;
   const elements = [has("cancel"), has("retest"), has("extend"), has("retry"), has("logs"), has("terminate")];
   return {
     type: "actions",
@@ -43,10 +43,14 @@ function isOffered(action: RunAction, { run, kept }: Story): boolean {
 
 /** What can be done with an environment that stands, known by a run that worked on it. Pure. */
 export function standingButtons(runId: number, slot: string): ActionsBlock {
-  return { type: "actions", elements: [button("extend", runId, slot), button("terminate", runId, slot)] };
+  return {
+    type: "actions",
+    elements: [runButton("extend", runId, slot), runButton("terminate", runId, slot)],
+  };
 }
 
-function button(action: RunAction, runId: number, slot: string | null): Button {
+/** One button; what cannot be undone asks first. Pure. */
+export function runButton(action: RunAction, runId: number, slot: string | null): Button {
   const common = { type: "button", action_id: RUN_ACTIONS[action], value: String(runId) } as const;
   const label = (text: string) => ({ type: "plain_text", text, emoji: false }) as const;
   const sure = (title: string, text: string, confirm: string) => ({

@@ -21,7 +21,12 @@ import type { JsonObject } from "../../util/json.ts";
 import { OWED } from "./kinds.ts";
 
 /** That AWS had definitely no room for an attempt, and where there may be some. */
-export type Refused = { readonly message: string; readonly elsewhere: Elsewhere };
+export type Refused = {
+  readonly message: string;
+  readonly elsewhere: Elsewhere;
+  /** AWS's own word for it; not in what an older version journaled. */
+  readonly code?: string;
+};
 
 /** Everything by which an instance can be found, launched again identically, reached and terminated. */
 export type InstanceFacts = JsonObject & {
