@@ -57,7 +57,7 @@ export async function homeView(services: CommandServices, redact: Redactor): Pro
 async function slotBlocks(services: CommandServices, lease: LeaseView): Promise<KnownBlock[]> {
   const { engine } = services;
   const state = slotState(lease);
-  const said = state === "free" ? null : t` · ${holderText(services, lease)}`;
+  const said = state === "free" ? null : t` · ${holderText(services, lease, false)}`;
   const url = services.config().config.slots[lease.resource]?.url ?? null;
   const head = t`${MARKS[state]} ${{ kind: "bold", text: lease.resource }} ${state}${said}`;
   const more = [
