@@ -122,13 +122,13 @@ const VERDICT = "Judge the results";
 /** The replies that the run's thread should have by now, in their order. Pure. */
 export function threadReplies(story: Story): Reply[] {
   const failed = story.steps.filter(
-    ({ state, error, name }) =>
-      state === "failed" && name !== VERDICT && !TOLD_ELSEWHERE.has(error?.code ?? ""),
+    (step) =>
+      step.state === "failed" &&
+      step.name !== VERDICT &&
+      !TOLD_ELSEWHERE.has(step.error?.code ?? "") &&
+      !wasPassedOver(step),
   );
-  const replies: Reply[] = [
-    ...stageReplies(story),
-    ...failed.map((step) => ({ key: `failed:${step.path}`, text: failureText(story, step) })),
-  ];
+  const replies = [...stageReplies(story), ...failed.map((step) => failureReply(story, step))];
   replies.push(...testReplies(story.run));
   if (hasEnded(story.run)) replies.push({ key: "end", text: endText(story) }, ...timelineReply(story));
   return replies;
@@ -145,12 +145,22 @@ function timelineReply({ run, steps }: Story): Reply[] {
   return [{ key: "timeline", text: "Where the time went:", pictures: [picture] }];
 }
 
-function stageReplies({ run, steps }: Story): Reply[] {
-  return stagesOf(run, steps).flatMap(({ key, done, state, steps, took }) => {
-    if (state !== "succeeded" || done === null || took === null) return [];
-    const text = `✓ ${done} (${stepCount(steps)}, ${formatDuration(took)}).`;
-    return [{ key: `stage:${key}`, text, brief: true }];
-  });
+function failureReply(story: Story, step: StepView): Reply {
+  return { key: `failed:${step.path}`, text: failureText(story, step) };
+}
+
+/** For each stage what failed in it though the run went on, and that it is over. */
+function stageReplies(story: Story): Reply[] {
+  return stagesOf(story.run, story.steps).flatMap((stage) => [
+    ...stage.steps.filter(wasPassedOver).map((step) => failureReply(story, step)),
+    ...doneReply(stage),
+  ]);
+}
+
+function doneReply({ key, done, state, steps, took }: Stage): Reply[] {
+  if (state !== "succeeded" || done === null || took === null) return [];
+  const text = `✓ ${done} (${stepCount(steps)}, ${formatDuration(took)}).`;
+  return [{ key: `stage:${key}`, text, brief: true }];
 }
 
 /** `8 steps`, and how many of them failed though the run went on. */
