@@ -51,6 +51,7 @@ export function assemble(
     kinds: options.kinds,
     mutex: new KeyedMutex(),
     lines,
+    expected: new Map(),
     changed,
     obligations: new Bell(),
     patienceMs: options.patienceMs ?? PATIENCE_MS,

@@ -22,6 +22,8 @@ export interface EngineParts {
   readonly patienceMs: number;
   /** How long a run's own cleanup is tried before its resource turns dirty, in ms. */
   readonly cleanupLimitMs: number;
+  /** Obligations of which an attempt under way knows when it will have been met; ms since 1970. */
+  readonly expected: Map<string, number>;
   changed(change: Change): void;
   /** Wakes whoever waits for an obligation of a tenancy to be met or released. */
   readonly obligations: Bell;
