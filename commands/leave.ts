@@ -2,7 +2,7 @@ import type { RunView } from "../src/engine/types.ts";
 import { defineCommand, required } from "./lib/command.ts";
 import { isOneself, requireRequester } from "./lib/offers.ts";
 import { findRun } from "./lib/runs.ts";
-import { findSlot, fromEngine, runLink } from "./lib/slots.ts";
+import { findSlotInUse, fromEngine, runLink } from "./lib/slots.ts";
 import { tellHolder } from "./lib/tell.ts";
 import { bold, code, t, who } from "./lib/text.ts";
 import { slotOrRun } from "./lib/values.ts";
@@ -19,7 +19,7 @@ export const leave = defineCommand({
   run: async (context, args) => {
     const { services, person, prefix } = context;
     if (typeof args.slot === "number") return await leaveAsRun(context, args.slot);
-    const slot = findSlot(context, args.slot);
+    const slot = await findSlotInUse(context, args.slot);
     if ("refused" in slot) return slot;
     const left = await services.engine.leave(slot.name, person);
     if (!left.refused) {

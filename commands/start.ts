@@ -2,7 +2,7 @@ import type { RunView } from "../src/engine/types.ts";
 import { defineCommand, required } from "./lib/command.ts";
 import { isOneself, refuseStart, requireRequester } from "./lib/offers.ts";
 import { findRun } from "./lib/runs.ts";
-import { findSlot, holderText, leaseOf, runLink } from "./lib/slots.ts";
+import { findSlotInUse, holderText, leaseOf, runLink } from "./lib/slots.ts";
 import { bold, code, t, who } from "./lib/text.ts";
 import { slotOrRun } from "./lib/values.ts";
 import { announce, answer, type CommandContext, type Refusal, refuse } from "./services.ts";
@@ -41,7 +41,7 @@ export const start = defineCommand({
 /** The run that the slot is offered to; when it has begun already (the command came twice), that one. */
 async function runOn(context: CommandContext, written: string): Promise<RunView | Refusal> {
   const { services, prefix } = context;
-  const slot = findSlot(context, written);
+  const slot = await findSlotInUse(context, written);
   if ("refused" in slot) return slot;
   const lease = await leaseOf(services, slot.name);
   const isAtWork = lease.mode === "run" && lease.holder !== null && isOneself(context, lease.holder);

@@ -1,6 +1,6 @@
 import type { LeaseMode, LeaseView } from "../src/engine/types.ts";
 import { defineCommand, flag, required } from "./lib/command.ts";
-import { findSlot, fromEngine, leaseOf, requireHolder, requireSettled, runLink } from "./lib/slots.ts";
+import { findSlotInUse, fromEngine, leaseOf, requireHolder, requireSettled, runLink } from "./lib/slots.ts";
 import { tellHolder } from "./lib/tell.ts";
 import { bold, type Text, t, who } from "./lib/text.ts";
 import { nameOf } from "./lib/values.ts";
@@ -16,7 +16,7 @@ export const unlock = defineCommand({
   options: { force: flag("another person's slot (maintainer)") },
   run: async (context, args) => {
     const { services, person, prefix } = context;
-    const slot = findSlot(context, args.slot);
+    const slot = await findSlotInUse(context, args.slot);
     if ("refused" in slot) return slot;
     const lease = await leaseOf(services, slot.name);
     if (lease.mode === "free") {

@@ -1,4 +1,5 @@
 import type { Selectable } from "kysely";
+import { z } from "zod";
 import type { Fault, StepState, StepView } from "../src/engine/types.ts";
 import type { JsonValue } from "../src/util/json.ts";
 import type { Queryable } from "./connection.ts";
@@ -36,8 +37,16 @@ export async function viewSteps(db: Queryable, runId: number): Promise<StepView[
 }
 
 function viewOf(step: StoredStep): Omit<StepView, "kind"> {
-  const { path, name, state, attempt, startedAt, endedAt, detail, error } = step;
-  return { path, name, state, attempt, startedAt, endedAt, detail, error };
+  const { path, name, state, startedAt, endedAt, detail, error } = step;
+  return { path, name, state, attempt: attemptOf(step), startedAt, endedAt, detail, error };
+}
+
+const tried = z.object({ tries: z.int().positive() });
+
+/** A step may try within itself, as a configured one with `retries` does: who looks at it sees the last try. */
+function attemptOf({ attempt, result, error }: StoredStep): number {
+  const within = tried.safeParse(result).data ?? tried.safeParse(error?.fields).data;
+  return Math.max(attempt, within?.tries ?? 1);
 }
 
 /** Writes a step's row, new or changed. */

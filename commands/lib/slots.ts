@@ -29,6 +29,26 @@ export interface NamedSlot {
   readonly config: SlotConfig;
 }
 
+/**
+ * The slots of the configuration, and those that were taken out of it while somebody held, kept or waited for them:
+ * what still costs money or stops somebody is shown until it is over.
+ */
+export async function slotsInUse({ config, engine }: CommandServices): Promise<string[]> {
+  const { slots, environments } = config().config;
+  const removed = (await engine.inUse()).filter((name) => !(name in slots) && !(name in environments));
+  return [...Object.keys(slots), ...removed.sort()];
+}
+
+/** As {@link findSlot}, for what ends a hold or a wait: that works on a slot that was taken out as well. */
+export async function findSlotInUse(
+  context: CommandContext,
+  written: string,
+): Promise<{ readonly name: string } | Refusal> {
+  const names = await slotsInUse(context.services);
+  const name = names.find((known) => known.toLowerCase() === written.toLowerCase());
+  return name === undefined ? findSlot(context, written) : { name };
+}
+
 /** The slot of this name; a phone's capital letter is forgiven. */
 export function findSlot(context: CommandContext, written: string): NamedSlot | Refusal {
   const { slots } = context.services.config().config;

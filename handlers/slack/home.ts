@@ -3,7 +3,7 @@ import type { ActionsBlock, Button, HomeView, KnownBlock } from "@slack/types";
 import type { Logger } from "pino";
 import { leasesOf } from "../../commands/lib/leases.ts";
 import { runLine } from "../../commands/lib/run-text.ts";
-import { holderText, slotState } from "../../commands/lib/slots.ts";
+import { holderText, slotState, slotsInUse } from "../../commands/lib/slots.ts";
 import { lines, type Text, t, toSlack, who } from "../../commands/lib/text.ts";
 import type { CommandServices } from "../../commands/services.ts";
 import type { LeaseView, RunView } from "../../src/engine/types.ts";
@@ -32,7 +32,7 @@ const SPARE_VIEWS = 45;
 
 /** The board, as the bot's App Home shows it. */
 export async function homeView(services: CommandServices, redact: Redactor): Promise<HomeView> {
-  const slots = Object.keys(services.config().config.slots).slice(0, MOST_SLOTS);
+  const slots = (await slotsInUse(services)).slice(0, MOST_SLOTS);
   const leases = await leasesOf(services.engine, slots);
   const blocks = await Promise.all(leases.map((lease) => slotBlocks(services, lease)));
   const runs = await services.engine.runs({ limit: RUNS_SHOWN });

@@ -1,7 +1,7 @@
 import type { KnownBlock } from "@slack/types";
 import type { Logger } from "pino";
 import { leasesOf } from "../../commands/lib/leases.ts";
-import { runLink } from "../../commands/lib/slots.ts";
+import { runLink, slotsInUse } from "../../commands/lib/slots.ts";
 import { bold, code, type Text, t, time, toSlack, who } from "../../commands/lib/text.ts";
 import type { CommandServices } from "../../commands/services.ts";
 import type { Outbox } from "../../src/engine/outbox.ts";
@@ -118,7 +118,7 @@ export class Notices {
   async #ends(): Promise<void> {
     const { services } = this.#options;
     const now = services.clock.now();
-    const leases = await leasesOf(services.engine, Object.keys(services.config().config.slots));
+    const leases = await leasesOf(services.engine, await slotsInUse(services));
     for (const lease of leases) {
       const { mode, until, holder, resource } = lease;
       if ((mode !== "kept" && mode !== "locked") || holder === null || until === null) continue;

@@ -280,6 +280,10 @@ export class Engine implements EngineApi {
     return this.#views.leases(resources);
   }
 
+  inUse(): ReturnType<EngineApi["inUse"]> {
+    return this.#views.inUse();
+  }
+
   queue(resource?: string): ReturnType<EngineApi["queue"]> {
     return this.#views.queue(resource);
   }

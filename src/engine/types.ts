@@ -257,6 +257,8 @@ export interface EngineApi {
   }): Promise<readonly ObligationView[]>;
   /** A lease for every resource asked for; one never used is `free`. */
   leases(resources: readonly string[]): Promise<readonly LeaseView[]>;
+  /** Every resource that is not free or that somebody waits for, whether anybody asked for its name or not. */
+  inUse(): Promise<readonly string[]>;
   /** First come first; who is offered another resource does not wait for this one. */
   queue(resource?: string): Promise<readonly QueueEntry[]>;
   /** The last offer that a run was made; null: none. */

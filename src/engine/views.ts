@@ -1,4 +1,4 @@
-import { findLease, type Lease } from "../../db/leases.ts";
+import { findLease, type Lease, listLeases } from "../../db/leases.ts";
 import { readLog } from "../../db/logs.ts";
 import { listObligations } from "../../db/obligations.ts";
 import { findOffer, listOffers } from "../../db/offers.ts";
@@ -85,6 +85,13 @@ export class Views implements Reading {
     return await Promise.all(
       resources.map(async (resource) => await this.lease(await findLease(this.#parts.guard.db, resource))),
     );
+  }
+
+  async inUse(): Promise<readonly string[]> {
+    const leases = await listLeases(this.#parts.guard.db);
+    const waiting = await listQueue(this.#parts.guard.db);
+    const held = leases.filter(({ mode }) => mode !== "free").map(({ resource }) => resource);
+    return [...new Set([...held, ...waiting.flatMap(({ candidates }) => candidates)])];
   }
 
   async queue(resource?: string): Promise<readonly QueueEntry[]> {

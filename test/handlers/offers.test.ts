@@ -223,6 +223,19 @@ describe("a turn that is offered", () => {
     expect(await surface.bot.services.engine.offer(2)).toMatchObject({ answer: null });
   });
 
+  it("of a slot that was taken out of the configuration meanwhile stays one, and can be answered", async () => {
+    await line(DEV, OTHER);
+    const { services } = surface.bot;
+    const before = services.config();
+    const { stg1: _, ...slots } = before.config.slots;
+    Object.assign(services, { config: () => ({ ...before, config: { ...before.config, slots } }) });
+    expect(await surface.bot.hear("status")).toMatch(/stg1 held by Dev .*not in the configuration any more/);
+    await press("pass", 1);
+    await until(1, "cancelled");
+    await surface.command("start stg1", { user_id: OTHER, user_name: OTHER });
+    await until(2, "running");
+  });
+
   it("is held, with its run and its end, for programs", async () => {
     await line(DEV);
     const { slots } = (await (await fetch(`${surface.url}/api/slots`)).json()) as {

@@ -12,13 +12,15 @@ const RUNS_SHOWN = 25;
 export interface BoardParts {
   readonly engine: EngineApi;
   readonly config: Config;
+  /** Also those that the configuration has lost while they were in use. */
+  readonly slots: readonly string[];
   readonly now: number;
 }
 
 /** Every slot as `/stg status` and `/api/slots` tell it, and the last runs. */
 export async function board(parts: BoardParts): Promise<Markup> {
   const { engine, config } = parts;
-  const leases = await leasesOf(engine, Object.keys(config.slots));
+  const leases = await leasesOf(engine, parts.slots);
   const slots = await Promise.all(leases.map((lease) => slotCard(parts, lease)));
   const runs = await engine.runs({ limit: RUNS_SHOWN });
   const environments = Object.keys(config.environments);
@@ -38,6 +40,7 @@ async function slotCard(parts: BoardParts, lease: LeaseView): Promise<Markup> {
   const instance = typeof facts.instanceId === "string" ? html`<code>${facts.instanceId}</code>` : null;
   return html`<article class="card ${slotState(lease)}" id="slot-${name}">
 <h2>${url === undefined ? name : html`<a href="${url}">${name}</a>`} ${badge(slotState(lease))}</h2>
+${!(name in config.slots) && html`<p>It is not in the configuration any more: it goes when it is free.</p>`}
 ${await whatGoesOn(parts, lease)}
 ${
   lease.mode !== "free" &&

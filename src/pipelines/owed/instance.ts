@@ -23,6 +23,15 @@ import { OWED } from "./kinds.ts";
 /** That AWS had definitely no room for an attempt, and where there may be some. */
 export type Refused = { readonly message: string; readonly elsewhere: Elsewhere };
 
+/** An outage of its SSH, as written down: an absolute deadline that a restart of the bot does not move. */
+export type OutageRecord = {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string | null;
+  readonly since: number;
+  readonly until: number;
+};
+
 /** Everything by which an instance can be found, launched again identically, reached and terminated. */
 export type InstanceFacts = JsonObject & {
   readonly region: string;
@@ -36,6 +45,8 @@ export type InstanceFacts = JsonObject & {
   readonly refused?: Refused;
   /** The request has been sent, or was about to be when the process ended. */
   readonly asked?: boolean;
+  /** Since when it is not reached any more, and until when it is looked for; null once it was found again. */
+  readonly outage?: OutageRecord | null;
   /** What the looks after a terminate have shown so far. */
   readonly absence?: (AbsenceRecord & JsonObject) | undefined;
 };

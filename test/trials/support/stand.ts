@@ -4,6 +4,7 @@ import type { BotOptions } from "../../crash/support/bot.ts";
 import { type AwsCall, awsCalls, resetCloud } from "../../crash/support/cloud.ts";
 import type { RunRow } from "../../crash/support/journal.ts";
 import { Trial } from "../../crash/support/trial.ts";
+import { changed, type Patch } from "../../crash/support/versions.ts";
 import { openYard, type Yard, type YardOptions } from "../../crash/support/yard.ts";
 
 /** What the bot says of a run's end. */
@@ -12,13 +13,6 @@ export const outcomeSchema = z.object({
   fault: z.object({ code: z.string(), message: z.string(), remedy: z.string().optional() }).nullable(),
 });
 export type Outcome = z.infer<typeof outcomeSchema>;
-
-/** A change of the bot's source as it is loaded. */
-export interface Patch {
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-}
 
 /** A cloud, a Slack and a running bot, for trials that go from the slash command to the empty cloud. */
 export class Stand {
@@ -55,8 +49,7 @@ export class Stand {
     await this.#trial.end();
     await resetCloud(this.yard);
     this.#trial = new Trial(this.yard, `bot-${++this.#bots}`);
-    const env = { PATCH_SOURCE: JSON.stringify(patches) };
-    await this.#start(patches.length > 0 ? { preload: ["./test/crash/patch-source.ts"], env } : {});
+    await this.#start(patches.length > 0 ? changed(...patches) : {});
   }
 
   async close(): Promise<void> {
