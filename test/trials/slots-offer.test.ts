@@ -127,9 +127,9 @@ describe("somebody who asked long ago", () => {
     const [first = 0, second = 0, third = 0] = await waited("developer2", "maintainer", "developer");
     const question = await asked("developer2", first);
     const { until } = await slotOf(stand, "stg1");
-    const deadline = Date.parse(until ?? "");
     await stand.trial.kill();
     await stand.trial.start();
+    // The time goes on; the restart has not begun it anew.
     expect(await slotOf(stand, "stg1")).toMatchObject({ state: "held", run: first, until });
 
     await eventually(
@@ -141,10 +141,7 @@ describe("somebody who asked long ago", () => {
     const over = await runOf(stand, first);
     expect(over).toMatchObject({ startedAt: null, steps: [] });
     expect(over.reason).toMatch(/^stg1 was offered to .* until .* and nobody answered\.$/);
-    // Not before its time, and not as if the restart had begun it anew.
-    const endedAt = Date.parse(String(over.endedAt));
-    expect(endedAt).toBeGreaterThanOrEqual(deadline);
-    expect(endedAt - deadline).toBeLessThan(OFFER_FOR_MS / 2);
+    expect(Date.parse(String(over.endedAt))).toBeGreaterThanOrEqual(Date.parse(until ?? ""));
     await eventually(
       "told what became of it",
       () => toldTo(stand, "developer2"),
