@@ -79,6 +79,10 @@ function buttons(lease: LeaseView, last: RunView | null): ActionsBlock[] {
     text: { type: "plain_text", text, emoji: false },
   });
   if (lease.mode === "free") elements.push(press(HOME_LAUNCH, lease.resource, "Launch"));
+  if (lease.mode === "offered" && lease.runId !== null) {
+    const id = String(lease.runId);
+    elements.push(press(RUN_ACTIONS.start, id, "Start now"), press(RUN_ACTIONS.pass, id, "Pass"));
+  }
   if (lease.mode === "run" && lease.runId !== null) {
     const id = String(lease.runId);
     elements.push(press(RUN_ACTIONS.cancel, id, "Cancel"), press(RUN_ACTIONS.logs, id, "Logs"));

@@ -101,7 +101,7 @@ export function createSlack(options: SlackOptions): Slack {
     client,
     budget,
     messages,
-    send: createSender({ client, budget, messages, log }),
+    send: createSender({ client, budget, messages, log, clock: options.clock }),
     inboxHandler: {
       lane: laneOf,
       handle: (payload, circumstances) => handOver(bolt, turnstile, payload, circumstances),

@@ -4,7 +4,7 @@ import { keptLeft, stepProgress, timeLeft } from "./estimate.ts";
 import { linkText } from "./mrkdwn.ts";
 import { runButtons } from "./slack-actions.ts";
 import { countsText } from "./slack-tests.ts";
-import { headLine, messageText, ownError, reasonText, STATES, slackDate } from "./slack-text.ts";
+import { headLine, messageText, offerText, ownError, reasonText, STATES, slackDate } from "./slack-text.ts";
 import { type Stage, stagesOf } from "./stages.ts";
 import { hasEnded, type Story } from "./story.ts";
 
@@ -79,9 +79,10 @@ function outputOf({ key, state, steps }: Stage, { run }: Story): string[] {
   return [steps.length === 1 ? "1 step" : `${steps.length} steps`];
 }
 
-function stateLine({ run, position, now }: Story): string {
+function stateLine({ run, position, offer, now }: Story): string {
   const from = run.startedAt ?? run.createdAt;
   const took = formatDuration((run.endedAt ?? now) - from);
+  if (offer !== null) return `${offer.slot} is reserved for it, waiting for an answer`;
   if (run.state === "queued" && position !== null)
     return `Waiting for ${run.target ?? run.candidates.join(" or ")}, place ${position}`;
   const state = STATES[run.state];
@@ -90,7 +91,8 @@ function stateLine({ run, position, now }: Story): string {
 }
 
 function footer(story: Story): KnownBlock[] {
-  const { run, kept, now } = story;
+  const { run, kept, offer, now } = story;
+  const turn = offer === null ? [] : [offerText(run, offer)];
   const why = run.reason !== null && run.state !== "succeeded" ? [reasonText(run.reason)] : [];
   const stands =
     kept === null
@@ -99,7 +101,7 @@ function footer(story: Story): KnownBlock[] {
           `Kept until ${slackDate(kept.until)}, ${keptLeft(kept.until, now)}${kept.url === null ? "" : ` · ${linkText(kept.url)}`}`,
         ];
   // An empty element is refused, and a reason may be blank.
-  const said = [...why, ...stands]
+  const said = [...turn, ...why, ...stands]
     .filter((text) => text.trim() !== "")
     .map((text) => cutText(text, LONGEST_SECTION));
   const context: KnownBlock[] =

@@ -97,7 +97,7 @@ export class Publishing {
     const messages = new Messages(shared);
     const here: CommandServices = { ...services, config: inChannel };
     const publisher = createSlackPublisher({ ...shared, messages, db: parts.db, services: here, clock });
-    return { publisher, send: createSender({ client, budget, messages, log: silent }) };
+    return { publisher, send: createSender({ client, budget, messages, log: silent, clock }) };
   }
 }
 
