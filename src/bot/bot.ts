@@ -25,6 +25,7 @@ import { systemClock } from "../util/clock.ts";
 import { Redactor } from "../util/redact.ts";
 import { AwsMetrics } from "./aws-metrics.ts";
 import { Configurations } from "./configurations.ts";
+import { handOffBy } from "./hand-off.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { createLog } from "./log.ts";
 import { derivedKey, masterSecret } from "./secret.ts";
@@ -155,6 +156,8 @@ async function openCore({ settings, loaded }: BotInput, place: Place) {
     kinds: registerKinds(new ObligationKinds(), services),
     log,
     redact,
+    // Without Slack nobody could be asked.
+    ...(settings.slack && { handOff: handOffBy(() => holder.current().config) }),
   });
   const commandServices = createCommandServices({ engine, holder, configurations, settings, log });
   const dispatch = createDispatch({

@@ -11,7 +11,7 @@ import { KeyedMutex } from "./mutex.ts";
 import type { ObligationKinds } from "./obligation.ts";
 import type { EngineParts } from "./parts.ts";
 import type { Pipeline } from "./pipeline.ts";
-import type { Change } from "./types.ts";
+import type { Change, HandOff } from "./types.ts";
 
 export interface EngineOptions {
   readonly db: Database;
@@ -25,6 +25,8 @@ export interface EngineOptions {
   readonly patienceMs?: number;
   /** How long a run's own cleanup is tried before its resource turns dirty, in ms. */
   readonly cleanupLimitMs?: number;
+  /** Whose turn is offered, and for how long; when left out, nobody's: every run begins by itself. */
+  readonly handOff?: HandOff;
 }
 
 /** AWS calls and SSH sessions stop within seconds; what has not by then never will. */
@@ -51,6 +53,8 @@ export function assemble(
     kinds: options.kinds,
     mutex: new KeyedMutex(),
     lines,
+    expected: new Map(),
+    handOff: options.handOff ?? (() => null),
     changed,
     obligations: new Bell(),
     patienceMs: options.patienceMs ?? PATIENCE_MS,

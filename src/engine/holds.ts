@@ -126,13 +126,25 @@ export async function cleanResource(
   return { refused: false, open: options.declareClean ? [] : open };
 }
 
-function isOwn(lease: Lease, by: Person): boolean {
+export function isOwn(lease: Lease, by: Person): boolean {
   return lease.mode === "free" || lease.holder === null || lease.holder.id === by.id;
 }
 
-/** Why nothing can be done now with what stands on a resource: a run is at work there, or its cleanup is not confirmed. */
+/**
+ * Why nothing can be done now with what stands on a resource: a run is at work there, or is to be, or its cleanup is
+ * not confirmed.
+ */
 export function refuseUnsettled(lease: Lease): Refusal | null {
-  return refuseBusy(lease) ?? refuseDirty(lease);
+  return refuseBusy(lease) ?? refuseOffered(lease) ?? refuseDirty(lease);
+}
+
+function refuseOffered(lease: Lease): Refusal | null {
+  if (lease.mode !== "offered") return null;
+  const who = lease.holder?.name ?? "nobody known";
+  return refuse("slot_offered", `${lease.resource} is offered to ${who} (run #${lease.runId}).`, {
+    ...holdFields(lease),
+    run: lease.runId,
+  });
 }
 
 function refuseBusy(lease: Lease): Refusal | null {
@@ -152,7 +164,7 @@ function refuseDirty(lease: Lease): Refusal | null {
   );
 }
 
-function refuseForeign(lease: Lease): Refusal {
+export function refuseForeign(lease: Lease): Refusal {
   const why = lease.reason === null ? "no reason given" : lease.reason;
   return refuse(
     "not_holder",

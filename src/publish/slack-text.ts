@@ -47,7 +47,7 @@ export function reasonText(reason: string): string {
 
 /** The run's message, edited in place. Pure. */
 export function messageText(story: Story): string {
-  const { run, steps, now, kept } = story;
+  const { run, steps, now, kept, offer } = story;
   const from = run.startedAt ?? run.createdAt;
   const left = timeLeft(story);
   const { instanceId } = run.facts;
@@ -55,7 +55,8 @@ export function messageText(story: Story): string {
   const state = `${STATES[run.state]}${run.outcome && !hasEnded(run) ? ", cleaning up" : ""} · ${formatDuration((run.endedAt ?? now) - from)}${left === null ? "" : ` · ${left}`}${instance}`;
   const tests = run.tests ? [countsText(run.tests)] : [];
   const why = run.reason !== null && run.state !== "succeeded" ? [reasonText(run.reason)] : [];
-  const head = [headLine(story), state, ...why];
+  const turn = offer === null ? [] : [offerText(run, offer)];
+  const head = [headLine(story), state, ...turn, ...why];
   const foot = [...tests, ...keptText(kept)];
   const room = LONGEST_MESSAGE - [...head, ...foot].join("\n").length;
   return [
@@ -66,6 +67,12 @@ export function messageText(story: Story): string {
     ),
     ...foot,
   ].join("\n");
+}
+
+/** That its turn has come, until when, and what then. Pure. */
+export function offerText({ id }: RunView, { slot, until }: NonNullable<Story["offer"]>): string {
+  const what = `Its turn has come: *${escapedWithin(slot, LONGEST_NAME)}* is reserved for it until ${slackDate(until)}.`;
+  return `${what} *Start now* (\`/stg start ${id}\`) begins it, *Pass* gives the turn up. Without an answer it leaves the queue then.`;
 }
 
 /** The last lines for which there is room. */

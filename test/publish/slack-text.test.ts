@@ -37,7 +37,7 @@ function step(
   };
 }
 
-const QUIET = { usual: { total: null, steps: new Map() }, position: null, kept: null } as const;
+const QUIET = { usual: { total: null, steps: new Map() }, position: null, kept: null, offer: null } as const;
 
 const texts = (steps: readonly StepView[], run: Partial<RunView> = {}) =>
   threadReplies({ run: { ...RUN, ...run } as RunView, steps, tails: new Map(), ...QUIET, now: 60_000 }).map(

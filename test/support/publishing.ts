@@ -103,6 +103,7 @@ export class Publishing {
       send: createSender({
         ...shared,
         messages,
+        clock,
         isShown: (runId, channel) => isShown(parts.db, runId, channel),
       }),
     };

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
+import { leftInCloud } from "../crash/support/cloud.ts";
 import { Barrier } from "./support/barrier.ts";
+import { ask, eventually, slotNames, slotOf } from "./support/scene.ts";
 import { Stand } from "./support/stand.ts";
 
 const LAUNCH = "launch stg1 --tests none";
@@ -107,3 +109,32 @@ it("SIGHUP in the middle of a run that a kill follows: it goes on with the confi
   expect(stepNames(run.id)).toContain("After the change");
   expect(stepNames(run.id)).not.toContain("Changed once more");
 }, 90_000);
+
+it("a slot that is taken out of the configuration is shown and can be ended until nothing is left of it", async () => {
+  const now = parse(readFileSync(configFile(), "utf8"));
+  const kept = await stand.begin("launch stg2 --keep 1h --tests none");
+  expect((await stand.ended(kept.id)).state).toBe("succeeded");
+  await ask(stand, "lock stg3 --reason audit");
+  const { stg2: _kept, stg3: _locked, stg4: _free, ...slots } = now.slots;
+  writeFileSync(configFile(), stringify({ ...now, slots }));
+  await reload(/configuration read again/);
+
+  expect((await slotOf(stand, "stg2")).state).toBe("held");
+  expect((await slotOf(stand, "stg3")).state).toBe("held");
+  // The control: one that nobody uses is gone with its configuration.
+  await expect(slotOf(stand, "stg4")).rejects.toThrow("There is no slot stg4");
+  expect(await ask(stand, "status stg2")).toContain("not in the configuration any more");
+  expect(await ask(stand, "launch stg2", "maintainer")).toContain("unknown_slot");
+  expect(await ask(stand, "update stg2")).toContain("unknown_slot");
+
+  expect(await ask(stand, "unlock stg3")).toContain("has unlocked");
+  const end = await stand.begin("terminate stg2");
+  expect((await stand.ended(end.id)).state).toBe("succeeded");
+  await eventually(
+    "gone from the board",
+    () => slotNames(stand),
+    (names) => !names.includes("stg2") && !names.includes("stg3"),
+  );
+  expect(await leftInCloud(stand.yard)).toEqual([]);
+  expect(await ask(stand, "terminate stg2")).toContain("unknown_slot");
+}, 120_000);

@@ -14,8 +14,6 @@ export const outcomeSchema = z.object({
 });
 export type Outcome = z.infer<typeof outcomeSchema>;
 
-export type { Patch };
-
 /** A cloud, a Slack and a running bot, for trials that go from the slash command to the empty cloud. */
 export class Stand {
   readonly yard: Yard;
