@@ -84,9 +84,14 @@ export function boardLink({ dashboardUrl }: CommandServices, lease: LeaseView): 
   return dashboardUrl === null ? null : t` ${link("Board", `${dashboardUrl}/#slot-${lease.resource}`)}`;
 }
 
-/** Who holds a slot, why, since when, until when, and the run. */
-export function holderText(services: CommandServices, lease: LeaseView): Text {
-  const why = lease.reason === null ? t`, no reason given` : t`: ${lease.reason}`;
+/**
+ * Who holds a slot, why, since when, until when, and the run.
+ *
+ * @param asked a person wants the slot and is refused: that nobody said why is told too
+ */
+export function holderText(services: CommandServices, lease: LeaseView, asked = true): Text {
+  const unsaid = asked ? t`, no reason given` : null;
+  const why = lease.reason === null ? unsaid : t`: ${lease.reason}`;
   const since = lease.since === null ? null : t`, since ${time(lease.since)}`;
   const until = lease.until === null ? null : t`, until ${time(lease.until)}`;
   return t`${who(lease.holder)}${doingText(services, lease)}${why}${since}${until}`;

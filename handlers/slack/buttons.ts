@@ -3,23 +3,17 @@ import { t } from "../../commands/lib/text.ts";
 import { type CommandServices, type Origin, type Outcome, refuse } from "../../commands/services.ts";
 import type { RunView } from "../../src/engine/types.ts";
 import { EXTEND_BY, RUN_ACTIONS, type RunAction } from "../../src/publish/slack-actions.ts";
-import type { SlackAsker } from "../roles.ts";
 import { sendAnswers } from "./answers.ts";
 import type { InTurn, SlackCommandOptions } from "./command.ts";
 import { HOME_LAUNCH } from "./home.ts";
+import { askerOf, interactor } from "./person.ts";
 import { originOf } from "./rows.ts";
 
 /** https://docs.slack.dev/reference/interaction-payloads/block_actions-payload */
 export const blockActions = z.object({
   type: z.literal("block_actions"),
   trigger_id: z.string().min(1).max(200),
-  user: z.object({
-    id: z.string().min(1),
-    team_id: z.string().optional(),
-    username: z.string().optional(),
-    name: z.string().optional(),
-  }),
-  team: z.object({ id: z.string() }).nullish(),
+  ...interactor,
   container: z.object({ message_ts: z.string().optional(), view_id: z.string().optional() }).optional(),
   channel: z.object({ id: z.string() }).nullish(),
   response_url: z.string().optional(),
@@ -78,15 +72,6 @@ export async function handleButton(
     interrupted: circumstances.interrupted,
   });
   await sendAnswers(options, to, dispatched.outcome);
-}
-
-/** Who pressed a button or sent a form. */
-export function askerOf({ user, team }: Pick<BlockActions, "user" | "team">): SlackAsker {
-  return {
-    userId: user.id,
-    teamId: user.team_id ?? team?.id ?? "",
-    userName: user.username ?? user.name ?? user.id,
-  };
 }
 
 function actionOf(actionId: string | undefined): RunAction | null {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Post } from "../../db/posts.ts";
+import type { Queryable } from "../../db/connection.ts";
+import { listPosts, type Post } from "../../db/posts.ts";
 import type { RunView } from "../../src/engine/types.ts";
 import { planBlocks, sectionBlocks } from "../../src/publish/slack-blocks.ts";
 import { messageText } from "../../src/publish/slack-text.ts";
@@ -14,6 +15,13 @@ export const HOPELESS_ID = "refused";
 
 export function isHopeless(post: Post | undefined): boolean {
   return post?.externalId === HOPELESS_ID;
+}
+
+/** Whether a run's message is to be seen in the channel. */
+export async function isShown(db: Queryable, runId: number, channel: string): Promise<boolean> {
+  const posts = await listPosts(db, SURFACE, runId);
+  const message = posts.find(({ key }) => key === "message");
+  return message?.externalId != null && !isHopeless(message) && message.channel === channel;
 }
 
 /** A row of what has not been tried yet. */

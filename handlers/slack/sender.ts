@@ -18,6 +18,8 @@ export const outgoing = {
     user: z.string(),
     channel: z.string(),
     responseUrl: z.string().nullable(),
+    /** A run: when its message is there already, it has said the same. */
+    unlessShown: z.number().optional(),
   }),
   /** To everyone in a channel; the response address is the way in where the bot is not a member. */
   post: z.object({ text: z.string(), channel: z.string(), responseUrl: z.string().nullable() }),
@@ -87,6 +89,8 @@ export interface SenderParts {
   readonly client: webApi.WebClient;
   readonly budget: Budget;
   readonly messages: Messages;
+  /** Whether a run's message is in the channel. */
+  readonly isShown: (runId: number, channel: string) => Promise<boolean>;
   readonly log: Logger;
   readonly clock: Clock;
 }
@@ -96,7 +100,7 @@ export interface SenderParts {
  * for; what went to a response address cannot be, and a reply that its author sees twice does no harm.
  */
 export function createSender(
-  { client, budget, messages, log, clock }: SenderParts,
+  { client, budget, messages, isShown, log, clock }: SenderParts,
   fetchFn: typeof fetch = fetch,
 ): Send {
   const say = async (
@@ -127,9 +131,10 @@ export function createSender(
     }
   };
   const reply = async (
-    { text, user, channel, responseUrl }: OutgoingBody<"reply">,
+    { text, user, channel, responseUrl, unlessShown }: OutgoingBody<"reply">,
     { mark }: Attempt,
   ): Promise<void> => {
+    if (unlessShown !== undefined && (await isShown(unlessShown, channel))) return;
     if (await byResponseUrl(responseUrl, "ephemeral", text)) return;
     try {
       budget.spend("chat.postEphemeral");

@@ -25,7 +25,7 @@ export const EXTEND_BY = "1h";
 export function runButtons(story: Story): ActionsBlock {
   const { run, kept } = story;
   const has = (action: RunAction): Button | null =>
-    isOffered(action, story) ? button(action, run.id, kept?.slot ?? null) : null;
+    isOffered(action, story) ? runButton(action, run.id, kept?.slot ?? null) : null;
   const elements = [
     has("start"),
     has("pass"),
@@ -56,20 +56,24 @@ function isOffered(action: RunAction, { run, kept, offer }: Story): boolean {
 
 /** What can be done with an environment that stands, known by a run that worked on it. Pure. */
 export function standingButtons(runId: number, slot: string): ActionsBlock {
-  return { type: "actions", elements: [button("extend", runId, slot), button("terminate", runId, slot)] };
+  return {
+    type: "actions",
+    elements: [runButton("extend", runId, slot), runButton("terminate", runId, slot)],
+  };
 }
 
 /** Answers to the offer of a slot. Pure. */
 export function offerButtons(runId: number): ActionsBlock {
-  return { type: "actions", elements: [button("start", runId, null), button("pass", runId, null)] };
+  return { type: "actions", elements: [runButton("start", runId, null), runButton("pass", runId, null)] };
 }
 
 /** Asks for the same again. Pure. */
 export function retryButton(runId: number): ActionsBlock {
-  return { type: "actions", elements: [button("retry", runId, null)] };
+  return { type: "actions", elements: [runButton("retry", runId, null)] };
 }
 
-function button(action: RunAction, runId: number, slot: string | null): Button {
+/** One button; what cannot be undone asks first. Pure. */
+export function runButton(action: RunAction, runId: number, slot: string | null): Button {
   const common = { type: "button", action_id: RUN_ACTIONS[action], value: String(runId) } as const;
   const label = (text: string) => ({ type: "plain_text", text, emoji: false }) as const;
   const sure = (title: string, text: string, confirm: string) => ({

@@ -60,6 +60,25 @@ describe("a kept environment", () => {
     ]);
   });
 
+  it("is part of what surfaces show of its run: moved or gone, it counts the run's revision up", async () => {
+    opened = await TestEngine.open({ pipelines: [launch, terminate], kinds: [instance] });
+    const { engine } = opened;
+    const kept = await opened.submit("launch", "stg1");
+    const other = await opened.submit("launch", "stg2");
+    await opened.ended(kept.id);
+    await opened.ended(other.id);
+    const revision = async (id: number) => (await engine.run(id))?.revision ?? 0;
+    const before = { kept: await revision(kept.id), other: await revision(other.id) };
+    const extended = await engine.extend("stg1", ann, { ms: 1, maxTtlMs: 3_600_000, force: false });
+    // It stands until the longest that it may: told as that, and nothing has changed.
+    expect(extended).toMatchObject({ refused: true, reasonCode: "max_ttl_reached" });
+    expect(await revision(kept.id)).toBe(before.kept);
+    const end = await opened.submit("terminate", "stg1");
+    await opened.ended(end.id);
+    expect(await revision(kept.id)).toBeGreaterThan(before.kept);
+    expect(await revision(other.id)).toBe(before.other);
+  });
+
   it("goes when the run that keeps it is cancelled, and stays when another run on it is", async () => {
     opened = await TestEngine.open({ pipelines: [launch, test], kinds: [instance] });
     const { engine } = opened;

@@ -1,4 +1,5 @@
 import type { EngineApi, ObligationView, OfferView, RunView, StepView } from "../../../src/engine/types.ts";
+import { runTitle } from "../../../src/publish/run-title.ts";
 import { formatStepTime } from "../../../src/util/format.ts";
 import type { JsonValue } from "../../../src/util/json.ts";
 import { html, type Markup } from "../html.ts";
@@ -14,8 +15,7 @@ export async function runPage(engine: EngineApi, run: RunView, now: number): Pro
     engine.obligations({ runId: run.id }),
     engine.offer(run.id),
   ]);
-  const where = run.target ?? run.candidates.join(" or ");
-  return html`<h1>${capital(run.kind)} of ${where} <span class="number">#${run.id}</span> ${badge(run.state)}</h1>
+  return html`<h1>${runTitle(run)} <span class="number">#${run.id}</span> ${badge(run.state)}</h1>
 ${whatHappened(run)}
 ${run.state === "queued" && whatItWaitsFor(run, offer, now)}
 <dl class="facts">${factsOf(run, now)}</dl>
@@ -31,10 +31,6 @@ export function logPart(run: RunView): Markup {
 <div id="log" class="log" role="log" aria-label="Log" tabindex="0" data-stream="${stream}"></div>
 <p id="log-state" class="none"><noscript>Without scripts, <a href="${stream}">the log</a> is plain text.</noscript></p>
 </section>`;
-}
-
-function capital(word: string): string {
-  return `${word[0]?.toUpperCase() ?? ""}${word.slice(1)}`;
 }
 
 /** Why it ended as it did, and what to do: the first thing that people look for. */

@@ -23,7 +23,12 @@ import type { JsonObject } from "../../util/json.ts";
 import { OWED } from "./kinds.ts";
 
 /** That AWS had definitely no room for an attempt, and where there may be some. */
-export type Refused = { readonly message: string; readonly elsewhere: Elsewhere };
+export type Refused = {
+  readonly message: string;
+  readonly elsewhere: Elsewhere;
+  /** AWS's own word for it; not in what an older version journaled. */
+  readonly code?: string;
+};
 
 /** An outage of its SSH, as written down: an absolute deadline that a restart of the bot does not move. */
 export type OutageRecord = {
