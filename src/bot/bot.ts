@@ -135,6 +135,7 @@ async function openCore({ settings, loaded }: BotInput, place: Place) {
   const environment = () => currentEnvironment(place.processEnv, place.cwd);
   const holder = createConfigHolder(loaded, environment);
   const configurations = new Configurations(database.db, environment, redact);
+  await configurations.remember(loaded);
   const awsMetrics = new AwsMetrics();
   const cloud = createCloud({
     onCall: (call) => awsMetrics.observe(call),
@@ -156,6 +157,7 @@ async function openCore({ settings, loaded }: BotInput, place: Place) {
     kinds: registerKinds(new ObligationKinds(), services),
     log,
     redact,
+    configHash: () => configurations.newest,
     // Without Slack nobody could be asked.
     ...(settings.slack && { handOff: handOffBy(() => holder.current().config) }),
   });
@@ -207,6 +209,7 @@ async function reload({ holder, log, redact, configurations }: Core, configFile:
   }
   for (const [name, value] of result.loaded.secrets) redact.add(name, value);
   configurations.forget();
+  await configurations.remember(result.loaded);
   log.info(
     { changed: result.changed, config: result.loaded.hash.slice(0, 12) },
     "configuration read again; runs keep the one they began with",

@@ -21,6 +21,8 @@ export interface EngineOptions {
   readonly clock?: Clock;
   readonly newId?: () => string;
   readonly redact?: Redactor;
+  /** Of today's configuration: who waited in the queue begins with it, not with that of the day of the request. */
+  readonly configHash?: () => string | undefined;
   /** How long something that was told to stop may take to end before it is waited for no longer, in ms. */
   readonly patienceMs?: number;
   /** How long a run's own cleanup is tried before its resource turns dirty, in ms. */
@@ -54,6 +56,7 @@ export function assemble(
     mutex: new KeyedMutex(),
     lines,
     expected: new Map(),
+    configHash: options.configHash ?? (() => undefined),
     handOff: options.handOff ?? (() => null),
     changed,
     obligations: new Bell(),

@@ -51,7 +51,8 @@ export async function unlockResource(
   if (!isOwn(lease, by) && !options.force) return refuseForeign(lease);
   const previousHolder = lease.holder?.id === by.id ? null : lease.holder;
   if (lease.mode === "kept") {
-    const dirty = await makeDirty(trx, lease, `given up by ${by.name}`, options.now);
+    // Who gives the slot up gives up the lock that lies under what is kept as well.
+    const dirty = await makeDirty(trx, { ...lease, prior: null }, `given up by ${by.name}`, options.now);
     return { refused: false, lease: dirty, previousHolder, freed: false };
   }
   await freeLease(trx, lease, options.now);

@@ -119,8 +119,10 @@ export async function grant(
   };
   await saveLease(trx, granted);
   await oweLease(trx, lease.resource, tenancy, to.runId, now);
+  const configHash = parts.configHash();
   await changeRun(trx, to.runId, {
     state: "running",
+    ...(configHash !== undefined && { configHash }),
     target: lease.resource,
     fence,
     tenancy,
@@ -134,7 +136,12 @@ export async function grant(
 function holdOf(lease: Lease): Hold | null {
   if (lease.mode !== "kept" && lease.mode !== "locked") return null;
   const { mode, holder, reason, until } = lease;
-  return { mode, holder, reason, since: lease.since ?? 0, until };
+  return { mode, holder, reason, since: lease.since ?? 0, until, lock: lockUnder(lease.prior) };
+}
+
+/** The lock to which a resource returns when nothing stands on it any more. */
+export function lockUnder(hold: Hold | null): Hold | null {
+  return hold?.mode === "locked" ? hold : (hold?.lock ?? null);
 }
 
 /** The lease itself is owed from the moment it is granted; it is met last, in the transaction that frees it. */
@@ -205,10 +212,8 @@ export async function freeLease(trx: Queryable, lease: Lease, now: number): Prom
   if (lease.tenancy !== null) {
     await changeObligation(trx, leaseObligationId(lease.tenancy), { state: "gone", goneAt: now });
   }
-  const lock =
-    lease.prior?.mode === "locked" && (lease.prior.until === null || lease.prior.until > now)
-      ? lease.prior
-      : null;
+  const under = lockUnder(lease.prior);
+  const lock = under !== null && (under.until === null || under.until > now) ? under : null;
   await saveLease(trx, {
     ...lease,
     mode: lock ? "locked" : "free",
@@ -238,7 +243,7 @@ export async function makeDirty(trx: Queryable, lease: Lease, reason: string, no
     since: now,
     until: null,
     remainingMs: null,
-    prior: lease.prior?.mode === "locked" ? lease.prior : null,
+    prior: lockUnder(lease.prior),
   };
   await saveLease(trx, dirty);
   if (lease.tenancy !== null) await setDue(trx, lease.tenancy, null);
@@ -262,6 +267,6 @@ async function keepAfterRun(trx: Queryable, lease: Lease, tenancy: string, now: 
     since: hold?.since ?? now,
     until,
     remainingMs: null,
-    prior: null,
+    prior: lockUnder(lease.prior),
   });
 }

@@ -24,6 +24,8 @@ export interface EngineParts {
   readonly cleanupLimitMs: number;
   /** Obligations of which an attempt under way knows when it will have been met; ms since 1970. */
   readonly expected: Map<string, number>;
+  /** Of the configuration with which a run begins that begins now; undefined: the one that it was asked for with. */
+  readonly configHash: () => string | undefined;
   /** Asked when somebody's turn has come. */
   readonly handOff: HandOff;
   changed(change: Change): void;

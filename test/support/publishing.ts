@@ -103,8 +103,8 @@ export class Publishing {
       send: createSender({
         ...shared,
         messages,
-        clock,
         isShown: (runId, channel) => isShown(parts.db, runId, channel),
+        clock,
       }),
     };
   }
