@@ -132,8 +132,11 @@ _sw_stat "$_sw_child" && _sw_child_start=$_sw_start || _sw_child_start=0
 unset _sw_env
 # Whether the job ended by itself or its time was over is decided by who renames "claim" first.
 (
-  trap 'kill "$_sw_sleep" 2>/dev/null; exit' TERM
+  # A job that ends at once ends its timer before that knows what it waits for.
+  _sw_over=; trap '_sw_over=1' TERM
   sleep "$_sw_timeout" & _sw_sleep=$!
+  trap 'kill "$_sw_sleep" 2>/dev/null; exit' TERM
+  if [ -n "$_sw_over" ]; then kill "$_sw_sleep" 2>/dev/null; exit; fi
   wait "$_sw_sleep"
   trap '' TERM
   mv "$_sw_dir/claim" "$_sw_dir/timedout" 2>/dev/null && _sw_end
