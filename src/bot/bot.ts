@@ -66,6 +66,8 @@ export async function startBot(
   for (const [name, value] of [...settings.secrets, ...loaded.secrets]) redact.add(name, value);
   const log = createLog(settings.logLevel, redact);
   const database = await openDatabase(file);
+  if (database.unchecked.length > 0)
+    log.info({ tables: database.unchecked }, "the database is large: not all of it was checked");
   const pidFile = writePid(file);
   const secret = masterSecret(settings.secret, file);
   redact.add("SLIPWAY_SECRET", secret);
@@ -167,6 +169,7 @@ export async function startBot(
   });
   const housekeeping = new Housekeeping({
     db: database.db,
+    giveBack: (pages) => database.giveBack(pages),
     clock: systemClock,
     log,
     folders: [services.artifactsFolder, join(services.jobsFolder, "jobs")],

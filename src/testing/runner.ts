@@ -47,6 +47,8 @@ export interface TestWatch {
   readonly onProgress?: (progress: TestProgress) => void;
   /** Each line of a browser's output, once. */
   readonly onLine?: (browser: string, line: string) => void;
+  /** So many bytes of a browser's output were passed over: it says more than anybody reads. */
+  readonly onSkip?: (browser: string, bytes: number) => void;
   /** An abort ends the tests with every process of theirs, and `run` throws its reason. */
   readonly signal?: AbortSignal;
 }

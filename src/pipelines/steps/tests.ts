@@ -129,6 +129,7 @@ async function performTests(
         signal,
         onProgress: progressTeller(step),
         onLine: (browser, line) => step.log(`[${browser}] ${line}`),
+        onSkip: (_browser, bytes) => step.leaveOut(bytes),
       },
     ),
   );

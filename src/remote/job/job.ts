@@ -11,6 +11,13 @@ import { type JobExit, JobLostError, type JobState, JobStoppedError, parseState 
 
 const TAIL_LINES = 20;
 const FOLLOW_PAUSE_MS = 250;
+/** Of each job's output so many bytes are passed on as they come: more than is ever kept of a step. */
+const FIRST_PART = 4 * 1024 * 1024;
+/** What follows them is fetched in pieces of this size. */
+const PIECE = 512 * 1024;
+/** Whoever is further behind goes on with the last piece of what is there by then. */
+const FAR_BEHIND = 2 * PIECE;
+const PIECE_PAUSE_MS = 1_000;
 
 export interface JobSpec {
   readonly id: JobId;
@@ -33,6 +40,8 @@ export interface FollowOptions {
   /** Byte offset to begin at, as `onLine` gave it; 0 if left out. */
   readonly from?: number;
   readonly onLine?: OnLine;
+  /** A job said more than anybody reads: the bytes between two offsets were passed over. */
+  readonly onSkip?: (bytes: number, nextOffset: number) => void;
   readonly signal?: AbortSignal;
   /** How many last lines the result carries; default 20. They count from `from` on. */
   readonly tailLines?: number;
@@ -45,7 +54,8 @@ export interface JobHandle {
   readonly begun: "started" | "joined";
   /**
    * Passes on every line, each once and in order, until the job has ended; over a lost connection it goes on
-   * from the byte where it stopped. An abort ends the following, not the job.
+   * from the byte where it stopped. Of a job that says much faster than its lines can be of use, parts are passed
+   * over (`onSkip`), never the first megabytes and never the end. An abort ends the following, not the job.
    * @throws JobLostError, JobStoppedError; RemoteError when the host is given up
    */
   follow(options?: FollowOptions): Promise<JobResult>;
@@ -107,29 +117,72 @@ async function follow(transport: JobTransport, id: JobId, options: FollowOptions
     if (tail.length > (options.tailLines ?? TAIL_LINES)) tail.shift();
     options.onLine?.(line, nextOffset);
   });
+  const firstEnd = (options.from ?? 0) + FIRST_PART;
   for (;;) {
-    const last = await followOnce(transport, id, lines, options.signal);
+    const inPieces = lines.received >= firstEnd;
+    const last = inPieces
+      ? await followOnce(transport, id, lines, options.signal, PIECE)
+      : await followUpTo(firstEnd, transport, id, lines, options.signal);
     const exit = last === undefined ? undefined : refuseUnlessThere(last.state, id, transport.where);
-    if (last !== undefined && exit !== undefined && lines.received >= last.size) {
+    const behind = last === undefined ? 0 : last.size - lines.received;
+    if (exit !== undefined && behind <= 0) {
       lines.end();
       return { ...exit, tail };
     }
-    await sleep(FOLLOW_PAUSE_MS, options.signal);
+    if (inPieces && behind > FAR_BEHIND) {
+      const skipped = lines.skipTo(lines.received + behind - PIECE);
+      // What was said last until now is no longer what is said just before the end.
+      tail.length = 0;
+      options.onSkip?.(skipped, lines.received);
+      // A job that has ended does not run ahead any more.
+      if (exit !== undefined) continue;
+    }
+    await sleep(inPieces && exit === undefined ? PIECE_PAUSE_MS : FOLLOW_PAUSE_MS, options.signal);
   }
 }
 
-/** Follows over one connection; undefined when it was lost, and then another one goes on. */
-async function followOnce(
+/** Follows until the output's first part is through; undefined then, and when the connection was lost. */
+async function followUpTo(
+  end: number,
   transport: JobTransport,
   id: JobId,
   lines: LineSplitter,
   signal: AbortSignal | undefined,
 ): Promise<{ size: number; state: JobState } | undefined> {
+  const enough = new AbortController();
+  const both = signal === undefined ? enough.signal : AbortSignal.any([signal, enough.signal]);
+  try {
+    return await followOnce(transport, id, lines, both, undefined, () => {
+      if (lines.received >= end) enough.abort();
+    });
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (enough.signal.aborted) return undefined;
+    throw error;
+  }
+}
+
+/** Follows over one connection, or fetches one `piece` of what is there; undefined when it was lost, and then another one goes on. */
+async function followOnce(
+  transport: JobTransport,
+  id: JobId,
+  lines: LineSplitter,
+  signal: AbortSignal | undefined,
+  piece?: number,
+  onRead: () => void = () => {},
+): Promise<{ size: number; state: JobState } | undefined> {
   signal?.throwIfAborted();
   try {
     const result = await transport.run(FOLLOW, {
-      env: { ...jobVariables(transport, id), _sw_offset: String(lines.received) },
-      onStdout: (chunk) => lines.push(chunk),
+      env: {
+        ...jobVariables(transport, id),
+        _sw_offset: String(lines.received),
+        _sw_piece: String(piece ?? ""),
+      },
+      onStdout: (chunk) => {
+        lines.push(chunk);
+        onRead();
+      },
       forwardOnly: true,
       ...(signal === undefined ? {} : { signal }),
     });

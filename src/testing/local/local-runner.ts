@@ -182,7 +182,8 @@ async function followJob(run: BrowserRun, id: JobId, folder: BrowserFolder): Pro
       watch.signal,
     );
     const onLine = (line: string) => watch.onLine?.(browser, line);
-    return { kind: "exited", ...(await job.follow({ onLine, ...withSignal })) };
+    const onSkip = (bytes: number) => watch.onSkip?.(browser, bytes);
+    return { kind: "exited", ...(await job.follow({ onLine, onSkip, ...withSignal })) };
   } catch (error) {
     if (error instanceof JobLostError) return { kind: "lost", message: error.message };
     throw error;
