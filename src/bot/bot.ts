@@ -26,7 +26,7 @@ import { Outbox } from "../engine/outbox.ts";
 import { type PipelineServices, pipelines, registerKinds } from "../pipelines/index.ts";
 import { Sweeper } from "../pipelines/sweep.ts";
 import { localExec } from "../remote/index.ts";
-import { hostEnvironment, localRunner, testRunners } from "../testing/index.ts";
+import { hostEnvironment, LISTING, localRunner, testRunners } from "../testing/index.ts";
 import { systemClock } from "../util/clock.ts";
 import { Redactor } from "../util/redact.ts";
 import { AwsMetrics } from "./aws-metrics.ts";
@@ -172,7 +172,11 @@ export async function startBot(
     giveBack: (pages) => database.giveBack(pages),
     clock: systemClock,
     log,
-    folders: [services.artifactsFolder, join(services.jobsFolder, "jobs")],
+    folders: [
+      services.artifactsFolder,
+      join(services.jobsFolder, "jobs"),
+      join(services.jobsFolder, LISTING),
+    ],
   });
 
   let recovered = false;
