@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { readLog } from "../../db/logs.ts";
-import { LAST_LINES, MOST_OF_RUN, MOST_OF_STEP } from "../../src/engine/log-cap.ts";
+import { LAST_LINES, MOST_OF_RUN, MOST_OF_STEP, StepLog } from "../../src/engine/log-cap.ts";
 import { TestEngine } from "../support/engine.ts";
 import { gate, named, pause, until, untilStopped } from "./support.ts";
 
@@ -166,4 +166,54 @@ describe("what is kept of much output", () => {
       "last",
     ]);
   });
+});
+
+describe("the bookkeeping of the last lines", () => {
+  /** The same pseudo-random numbers for each seed. */
+  const numbers = (seed: number) => {
+    let last = seed;
+    return () => {
+      last = (last * 1_103_515_245 + 12_345) % 2 ** 31;
+      return last / 2 ** 31;
+    };
+  };
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    "agrees with what is written, through failed writes and lines that come during one (seed %i)",
+    (seed) => {
+      const random = numbers(seed);
+      const step = new StepLog(1, "Talk", { used: MOST_OF_RUN });
+      const rows = new Map<number, string>();
+      let next = 1;
+      let said = 0;
+      const say = (most: number) => {
+        const count = Math.floor(random() * most);
+        for (let n = 0; n < count; n++)
+          expect(step.add({ runId: 1, path: "Talk", at: 0, line: line(said++, 100) })).toBe(false);
+      };
+      const write = (mayFail: boolean) => {
+        const taken = step.take();
+        if (taken === null) return;
+        // A write takes its time, and lines come meanwhile.
+        if (mayFail) say(300);
+        if (mayFail && random() < 0.3) return taken.failed();
+        const { remove, gap, insert } = taken.change;
+        for (const seq of remove) rows.delete(seq);
+        const gapSeq = gap === null ? null : (gap.seq ?? next++);
+        if (gap !== null && gapSeq !== null) rows.set(gapSeq, `… ${gap.lines} lines, ${gap.bytes} left out`);
+        const seqs = insert.map(() => next++);
+        for (const [index, { line }] of insert.entries()) rows.set(seqs[index] ?? 0, line);
+        taken.done({ gapSeq, seqs });
+      };
+      say(150);
+      for (let round = 0; round < 60; round++) {
+        say(random() < 0.5 ? 20 : 500);
+        write(true);
+      }
+      write(false);
+      write(false);
+      const stored = [...rows].sort(([a], [b]) => a - b).map(([, text]) => text);
+      expect(judge(stored, said)).toEqual({ first: 0, last: LAST_LINES });
+    },
+  );
 });
