@@ -2,7 +2,7 @@ import type { LeaseView, QueueEntry } from "../src/engine/types.ts";
 import { defineCommand, optional } from "./lib/command.ts";
 import { estimateStart, roughly } from "./lib/estimate.ts";
 import { findSlotInUse, holderText, leaseOf, runLink, slotsInUse } from "./lib/slots.ts";
-import { bold, lines, type Text, t, who } from "./lib/text.ts";
+import { bold, lines, type Text, t, time, who } from "./lib/text.ts";
 import { nameOf } from "./lib/values.ts";
 import { answer, type CommandContext } from "./services.ts";
 
@@ -45,6 +45,8 @@ async function entryText(
   entry: QueueEntry,
 ): Promise<Text> {
   const now = services.clock.now();
+  if (entry.offer !== null)
+    return t`  ${entry.position}. ${who(entry.requestedBy)}, ${runLink(services, entry.runId)}: it is their turn until ${time(entry.offer.until)}`;
   const at = await estimateStart(services.engine, lease, entries, entry.runId, now);
   const when = at === null ? t`no earlier run tells when` : t`probably in ${roughly(at - now)}`;
   const waits = roughly(now - entry.requestedAt);

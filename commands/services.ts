@@ -93,6 +93,8 @@ export interface Reply {
   readonly audience: "author" | "channel";
   /** The run that was started or is spoken of. */
   readonly run?: RunView | undefined;
+  /** Says nothing but that the run has begun, which the run's own message says as well. */
+  readonly begun?: true;
   /** Others who are told directly. */
   readonly tell?: readonly { readonly person: Person; readonly text: Text }[] | undefined;
 }

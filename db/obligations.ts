@@ -109,6 +109,7 @@ export async function changeObligation(db: Queryable, id: string, change: Obliga
     })
     .where("id", "=", id)
     .execute();
+  if (change.state === "gone") await countUpRuns(db, "id", id);
 }
 
 /** Sets when the open obligations of a tenancy are due; `null` = as soon as no run works there. */
@@ -128,6 +129,17 @@ export async function setDue(
   if (which.exceptRun !== undefined) query = query.where("run_id", "<>", which.exceptRun);
   if (which.onlyKept) query = query.where("due_at", "is not", null);
   await query.execute();
+  await countUpRuns(db, "tenancy", tenancy);
+}
+
+/** What an ended run has left standing is part of what surfaces show of it: a change counts its revision up. */
+async function countUpRuns(db: Queryable, by: "id" | "tenancy", value: string): Promise<void> {
+  await db
+    .updateTable("runs")
+    .set((eb) => ({ revision: eb("revision", "+", 1) }))
+    .where("ended_at", "is not", null)
+    .where("id", "in", (eb) => eb.selectFrom("obligations").select("run_id").where(by, "=", value))
+    .execute();
 }
 
 /** How many other open obligations hold the same shared thing. */

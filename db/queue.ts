@@ -9,6 +9,9 @@ export interface Waiting {
   readonly adopt: boolean;
   readonly requestedAt: number;
   readonly requestedBy: { readonly id: string; readonly name: string };
+  readonly via: string;
+  /** The resource that is reserved for it until its requester answers. */
+  readonly offer: { readonly resource: string; readonly until: number } | null;
 }
 
 export async function enqueue(
@@ -31,6 +34,9 @@ export async function listQueue(db: Queryable): Promise<Waiting[]> {
   const rows = await db
     .selectFrom("queue")
     .innerJoin("runs", "runs.id", "queue.run_id")
+    .leftJoin("offers", (join) =>
+      join.onRef("offers.run_id", "=", "queue.run_id").on("offers.answer", "is", null),
+    )
     .select([
       "queue.id",
       "queue.run_id",
@@ -39,6 +45,9 @@ export async function listQueue(db: Queryable): Promise<Waiting[]> {
       "queue.requested_at",
       "runs.requested_by",
       "runs.requester_name",
+      "runs.via",
+      "offers.resource",
+      "offers.until",
     ])
     .orderBy("queue.id")
     .execute();
@@ -49,6 +58,8 @@ export async function listQueue(db: Queryable): Promise<Waiting[]> {
     adopt: row.adopt === 1,
     requestedAt: row.requested_at,
     requestedBy: { id: row.requested_by, name: row.requester_name },
+    via: row.via,
+    offer: row.resource === null || row.until === null ? null : { resource: row.resource, until: row.until },
   }));
 }
 

@@ -1,5 +1,4 @@
 import type { Selectable } from "kysely";
-import { z } from "zod";
 import type { Fault, StepState, StepView } from "../src/engine/types.ts";
 import type { JsonValue } from "../src/util/json.ts";
 import type { Queryable } from "./connection.ts";
@@ -41,12 +40,14 @@ function viewOf(step: StoredStep): Omit<StepView, "kind"> {
   return { path, name, state, attempt: attemptOf(step), startedAt, endedAt, detail, error };
 }
 
-const tried = z.object({ tries: z.int().positive() });
-
 /** A step may try within itself, as a configured one with `retries` does: who looks at it sees the last try. */
 function attemptOf({ attempt, result, error }: StoredStep): number {
-  const within = tried.safeParse(result).data ?? tried.safeParse(error?.fields).data;
-  return Math.max(attempt, within?.tries ?? 1);
+  return Math.max(attempt, triesIn(result), triesIn(error?.fields));
+}
+
+function triesIn(value: JsonValue | undefined): number {
+  const isRecord = typeof value === "object" && value !== null && "tries" in value;
+  return isRecord && typeof value.tries === "number" ? value.tries : 1;
 }
 
 /** Writes a step's row, new or changed. */

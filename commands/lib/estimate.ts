@@ -27,7 +27,8 @@ export async function estimateStart(
 }
 
 async function freeAt(engine: EngineApi, lease: LeaseView, now: number): Promise<number | null> {
-  if (lease.mode === "free") return now;
+  // Who is offered the slot may begin now.
+  if (lease.mode === "free" || lease.mode === "offered") return now;
   if (lease.mode === "kept" || lease.mode === "locked") return lease.until;
   if (lease.mode !== "run" || lease.runId === null) return null;
   const run = await engine.run(lease.runId);

@@ -30,7 +30,7 @@ export async function startRun(context: CommandContext, request: Request): Promi
   if (repeated) return answer(t`${runLink(services, run.id)} was already started by this.`, run);
   const where = run.target ?? request.candidates.join(" or ");
   const what = t`${runLink(services, run.id)}: ${bold(request.kind)} of ${bold(where)}`;
-  if (position === null) return answer(t`${what} has started.`, run);
+  if (position === null) return { ...answer(t`${what} has started.`, run), begun: true };
   return answer(
     t`${what} is waiting. ${await queueText(context, request.candidates, run.id, position)}`,
     run,

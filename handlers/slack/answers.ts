@@ -39,7 +39,10 @@ export async function sendAnswers(
   }
   const text = toSlack(outcome.text);
   if (outcome.audience === "channel") await send("post", channel, { text, channel, responseUrl }, "post");
-  else await send("reply", user, { text, user, channel, responseUrl }, "reply");
+  else {
+    const run = outcome.begun && outcome.run ? { unlessShown: outcome.run.id } : {};
+    await send("reply", user, { text, user, channel, responseUrl, ...run }, "reply");
+  }
   for (const [index, told] of (outcome.tell ?? []).entries()) {
     const id = /^slack:(.+)$/.exec(told.person.id)?.[1];
     if (id === undefined) continue;

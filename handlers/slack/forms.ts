@@ -3,6 +3,7 @@ import { z } from "zod";
 import { leasesOf } from "../../commands/lib/leases.ts";
 import { slotState } from "../../commands/lib/slots.ts";
 import type { CommandServices } from "../../commands/services.ts";
+import { interactor } from "./person.ts";
 
 /** Forms for those who would rather not type options. A form becomes the command that one would have typed. */
 export const FORMS = { launch: "slipway_launch", lock: "slipway_lock" } as const;
@@ -76,13 +77,7 @@ export async function formView(
 /** https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload */
 export const viewSubmission = z.object({
   type: z.literal("view_submission"),
-  user: z.object({
-    id: z.string().min(1),
-    team_id: z.string().optional(),
-    username: z.string().optional(),
-    name: z.string().optional(),
-  }),
-  team: z.object({ id: z.string() }).nullish(),
+  ...interactor,
   view: z.object({
     id: z.string().min(1),
     callback_id: z.string(),

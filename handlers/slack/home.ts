@@ -1,14 +1,15 @@
 import type { webApi } from "@slack/bolt";
-import type { ActionsBlock, Button, HomeView, KnownBlock } from "@slack/types";
+import type { Button, HomeView, KnownBlock } from "@slack/types";
 import type { Logger } from "pino";
 import { leasesOf } from "../../commands/lib/leases.ts";
 import { runLine } from "../../commands/lib/run-text.ts";
 import { holderText, slotState, slotsInUse } from "../../commands/lib/slots.ts";
 import { lines, type Text, t, toSlack, who } from "../../commands/lib/text.ts";
 import type { CommandServices } from "../../commands/services.ts";
-import type { LeaseView, RunView } from "../../src/engine/types.ts";
-import { EXTEND_BY, RUN_ACTIONS } from "../../src/publish/slack-actions.ts";
+import type { LeaseView, Person, RunView } from "../../src/engine/types.ts";
+import { runButton } from "../../src/publish/slack-actions.ts";
 import { messageOf } from "../../src/util/errors.ts";
+import { cutText } from "../../src/util/format.ts";
 import type { Redactor } from "../../src/util/redact.ts";
 import type { Budget } from "./budget.ts";
 
@@ -18,6 +19,8 @@ const MOST_SLOTS = 40;
 const RUNS_SHOWN = 8;
 const MARKS = { free: "○", busy: "▸", held: "■", dirty: "✗" } as const;
 const LONGEST_TEXT = 2_900;
+const LONGEST_REASON = 120;
+const MOST_WAITING = 6;
 
 const NOTHING_TO_SEE: HomeView = {
   type: "home",
@@ -36,7 +39,7 @@ export async function homeView(services: CommandServices, redact: Redactor): Pro
   const leases = await leasesOf(services.engine, slots);
   const blocks = await Promise.all(leases.map((lease) => slotBlocks(services, lease)));
   const runs = await services.engine.runs({ limit: RUNS_SHOWN });
-  const recent = lines(...runs.map((run) => runLine(services, run)));
+  const recent = lines(...runs.map((run) => shortLine(services, run)));
   const view: HomeView = {
     type: "home",
     callback_id: "slipway_board",
@@ -53,46 +56,63 @@ export async function homeView(services: CommandServices, redact: Redactor): Pro
 
 async function slotBlocks(services: CommandServices, lease: LeaseView): Promise<KnownBlock[]> {
   const { engine } = services;
-  const waiting = await engine.queue(lease.resource);
   const state = slotState(lease);
-  const said = state === "free" ? null : t` · ${holderText(services, lease)}`;
-  const queue =
-    waiting.length === 0
-      ? null
-      : t`Waiting: ${waiting.map(({ requestedBy }) => t`${who(requestedBy)}`).reduce((all, one) => t`${all}, ${one}`)}`;
+  const said = state === "free" ? null : t` · ${holderText(services, lease, false)}`;
   const url = services.config().config.slots[lease.resource]?.url ?? null;
-  const text = lines(
-    t`${MARKS[state]} ${{ kind: "bold", text: lease.resource }} ${state}${said}`,
-    state === "free" || url === null ? null : t`${url}`,
-    queue,
-  );
+  const head = t`${MARKS[state]} ${{ kind: "bold", text: lease.resource }} ${state}${said}`;
+  const more = [
+    ...(state === "free" || url === null ? [] : [t`${url}`]),
+    ...waitingText(await engine.queue(lease.resource)),
+  ];
   const [last] = await engine.runs({ limit: 1, target: lease.resource });
-  return [section(text), ...buttons(lease, last ?? null)];
+  const [first, second] = buttons(lease, last ?? null);
+  // A section has room for one button: the second one stands beside what else there is to say.
+  if (second === undefined) return [section(lines(head, ...more), first)];
+  return [section(head, first), section(lines(...(more.length === 0 ? [t`No address.`] : more)), second)];
 }
 
-function buttons(lease: LeaseView, last: RunView | null): ActionsBlock[] {
-  const elements: Button[] = [];
-  const press = (actionId: string, value: string, text: string): Button => ({
-    type: "button",
-    action_id: actionId,
-    value,
-    text: { type: "plain_text", text, emoji: false },
+/** Each once, however often, in the order in which they come to their turn. */
+function waitingText(waiting: readonly { readonly requestedBy: Person }[]): Text[] {
+  const people = [...Map.groupBy(waiting, ({ requestedBy }) => requestedBy.id).values()];
+  const [first, ...others] = people.slice(0, MOST_WAITING).flatMap((own) => {
+    const [one] = own;
+    if (one === undefined) return [];
+    return [own.length === 1 ? t`${who(one.requestedBy)}` : t`${who(one.requestedBy)} (${own.length} runs)`];
   });
-  if (lease.mode === "free") elements.push(press(HOME_LAUNCH, lease.resource, "Launch"));
-  if (lease.mode === "run" && lease.runId !== null) {
-    const id = String(lease.runId);
-    elements.push(press(RUN_ACTIONS.cancel, id, "Cancel"), press(RUN_ACTIONS.logs, id, "Logs"));
-  }
-  if (lease.mode === "kept" && last !== null) {
-    const id = String(last.id);
-    elements.push(press(RUN_ACTIONS.extend, id, `Extend by ${EXTEND_BY}`));
-    elements.push(press(RUN_ACTIONS.terminate, id, "Terminate"));
-  }
-  return elements.length === 0 ? [] : [{ type: "actions", block_id: `slot-${lease.resource}`, elements }];
+  if (first === undefined) return [];
+  const more = people.length > MOST_WAITING ? t` and ${people.length - MOST_WAITING} more` : null;
+  return [t`Waiting: ${others.reduce((all, one) => t`${all}, ${one}`, first)}${more}`];
 }
 
-function section(text: Text): KnownBlock {
-  return { type: "section", text: { type: "mrkdwn", text: toSlack(text).slice(0, LONGEST_TEXT) } };
+/** The likeliest first; two at most. */
+function buttons({ mode, resource, runId }: LeaseView, last: RunView | null): Button[] {
+  if (mode === "free") {
+    const text = { type: "plain_text", text: "Launch", emoji: false } as const;
+    return [{ type: "button", action_id: HOME_LAUNCH, value: resource, text }];
+  }
+  if (mode === "offered" && runId !== null)
+    return [runButton("start", runId, resource), runButton("pass", runId, resource)];
+  if (mode === "run" && runId !== null)
+    return [runButton("cancel", runId, resource), runButton("logs", runId, resource)];
+  if (mode === "kept" && last !== null)
+    return [runButton("extend", last.id, resource), runButton("terminate", last.id, resource)];
+  return [];
+}
+
+function section(text: Text, accessory?: Button): KnownBlock {
+  return {
+    type: "section",
+    text: { type: "mrkdwn", text: toSlack(text).slice(0, LONGEST_TEXT) },
+    ...(accessory !== undefined && { accessory }),
+  };
+}
+
+/** A run in one line; the whole of a long reason is on its page. */
+function shortLine(services: CommandServices, run: RunView): Text {
+  return runLine(services, {
+    ...run,
+    reason: run.reason === null ? null : cutText(run.reason, LONGEST_REASON),
+  });
 }
 
 /** Publishes the board to those who look at it, and again while it changes. */

@@ -26,6 +26,7 @@ import {
 import { formView, viewSubmission } from "./forms.ts";
 import { Home } from "./home.ts";
 import { Messages } from "./messages.ts";
+import { isShown } from "./rows.ts";
 import { createSender } from "./sender.ts";
 import { Stories } from "./stories.ts";
 import { handleHomeOpened, handleSubmission, openFormFor, type ShowForm } from "./submissions.ts";
@@ -101,7 +102,14 @@ export function createSlack(options: SlackOptions): Slack {
     client,
     budget,
     messages,
-    send: createSender({ client, budget, messages, log }),
+    send: createSender({
+      client,
+      budget,
+      messages,
+      isShown: (runId, channel) => isShown(options.guard.db, runId, channel),
+      log,
+      clock: options.clock,
+    }),
     inboxHandler: {
       lane: laneOf,
       handle: (payload, circumstances) => handOver(bolt, turnstile, payload, circumstances),

@@ -75,7 +75,8 @@ class SlackPublisher implements Publisher {
 
   async start(): Promise<void> {
     this.#off = this.#options.services.engine.onChange((change) => {
-      if (change.type === "run") this.#bell.ring(SURFACE);
+      // What becomes of a slot changes what a run has left standing there.
+      if (change.type === "run" || change.type === "resource") this.#bell.ring(SURFACE);
     });
     this.#loops = Promise.all([this.#loop(() => this.#poster.next()), this.#loop(() => this.#editNext())]);
   }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Role } from "../../src/config/index.ts";
 import type { SlackAsker } from "../roles.ts";
 import { sendAnswers } from "./answers.ts";
-import { askerOf, type ButtonOptions } from "./buttons.ts";
+import type { ButtonOptions } from "./buttons.ts";
 import type { InTurn, SlashCommand } from "./command.ts";
 import {
   channelOfForm,
@@ -13,6 +13,7 @@ import {
   wordsOfForm,
 } from "./forms.ts";
 import type { Home } from "./home.ts";
+import { askerOf } from "./person.ts";
 
 /** A form that was sent is its command, typed by the person who sent it. */
 export async function handleSubmission(

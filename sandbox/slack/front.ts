@@ -130,6 +130,8 @@ export async function startSlackFront(options: SlackFrontOptions): Promise<Slack
       status: answer?.status ?? null,
       ...(error ? { error } : {}),
     });
+    const posted = call.method === "chat.postMessage" && answer ? postedTs(answer) : undefined;
+    if (posted !== undefined) transcript.arrived(posted, clock.now());
     if (/^(chat|files|views)\./.test(call.method)) changes.note();
     if (answer) sendAnswer(response, answer);
   }
@@ -140,6 +142,12 @@ export async function startSlackFront(options: SlackFrontOptions): Promise<Slack
  */
 function tidyPath(path: string): string {
   return path.replaceAll(/\/{2,}/g, "/").replace(/^\/api(?=\/_sandbox\/)/, "");
+}
+
+const postedSchema = z.object({ ok: z.literal(true), ts: z.string() });
+
+function postedTs(answer: Answer): string | undefined {
+  return postedSchema.safeParse(parseJson(answer.body)).data?.ts;
 }
 
 const wordSchema = z.object({ ok: z.literal(false), error: z.string() });

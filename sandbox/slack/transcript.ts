@@ -61,9 +61,20 @@ export interface FoundMessage {
 export class Transcript {
   readonly #slack: EmulatedSlack;
   #extras: ExtraMessage[] = [];
+  /** The emulator's timestamps are whole seconds and a counter: which came first within one is known from here. */
+  readonly #arrived = new Map<string, number>();
 
   constructor(slack: EmulatedSlack) {
     this.#slack = slack;
+  }
+
+  /** A message of the emulator's has just been posted. */
+  arrived(ts: string, nowMs: number): void {
+    this.#arrived.set(ts, Number(nextTs(nowMs)));
+  }
+
+  #at({ ts }: { readonly ts: string }): number {
+    return this.#arrived.get(ts) ?? Number(ts);
   }
 
   add(message: ExtraMessage): void {
@@ -118,7 +129,7 @@ export class Transcript {
     const own = listSchema.parse(history).messages.filter((message) => message.subtype !== "channel_name");
     const shown = await Promise.all(own.map(async (message) => this.#withThread(channel, message)));
     const extras = this.#extras.filter((extra) => extra.channel === channel && extra.threadTs === undefined);
-    return [...shown, ...extras.map(ofExtra)].sort((a, b) => Number(a.ts) - Number(b.ts));
+    return [...shown, ...extras.map(ofExtra)].sort((a, b) => this.#at(a) - this.#at(b));
   }
 
   async #withThread(channel: string, message: EmulatedMessage): Promise<TranscriptMessage> {
@@ -129,7 +140,7 @@ export class Transcript {
       const all = listSchema.parse(answer).messages.filter((reply) => reply.ts !== message.ts);
       replies = all.map((reply) => ofEmulated(reply, []));
     }
-    const thread = [...replies, ...extras.map(ofExtra)].sort((a, b) => Number(a.ts) - Number(b.ts));
+    const thread = [...replies, ...extras.map(ofExtra)].sort((a, b) => this.#at(a) - this.#at(b));
     return ofEmulated(message, thread);
   }
 }

@@ -7,10 +7,6 @@ import { createDispatch } from "../../handlers/dispatch.ts";
 import { createGitHubWebhooks } from "../../handlers/github/webhooks.ts";
 import { createMetrics } from "../../handlers/http/metrics.ts";
 import { createHttpServer } from "../../handlers/http/server.ts";
-import { postAlarms } from "../../handlers/slack/alarms.ts";
-import { createSlack } from "../../handlers/slack/index.ts";
-import { Notices } from "../../handlers/slack/notices.ts";
-import { createSlackPublisher } from "../../handlers/slack/publisher.ts";
 import { createCloud } from "../cloud/index.ts";
 import {
   createConfigHolder,
@@ -20,9 +16,7 @@ import {
   type Settings,
 } from "../config/index.ts";
 import { Engine } from "../engine/engine.ts";
-import { Inbox } from "../engine/inbox.ts";
 import { ObligationKinds } from "../engine/obligation.ts";
-import { Outbox } from "../engine/outbox.ts";
 import { type PipelineServices, pipelines, registerKinds } from "../pipelines/index.ts";
 import { Sweeper } from "../pipelines/sweep.ts";
 import { localExec } from "../remote/index.ts";
@@ -31,11 +25,13 @@ import { systemClock } from "../util/clock.ts";
 import { Redactor } from "../util/redact.ts";
 import { AwsMetrics } from "./aws-metrics.ts";
 import { Configurations } from "./configurations.ts";
+import { handOffBy } from "./hand-off.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { createLog } from "./log.ts";
 import { derivedKey, masterSecret } from "./secret.ts";
 import { createCommandServices } from "./services.ts";
 import { currentEnvironment } from "./settings.ts";
+import { createSurfaces } from "./surfaces.ts";
 
 export interface Bot {
   readonly log: Logger;
@@ -51,16 +47,82 @@ interface BotInput {
   readonly configFile: string;
 }
 
+interface Place {
+  readonly processEnv: Environment;
+  readonly cwd: string;
+  readonly baseFolder: string;
+}
+
 /**
  * The composition root: makes every part and hands them to each other. Answers over HTTP begin before recovery has
  * ended, so that an event that arrives meanwhile is kept; `/readyz` says when it has.
  *
  * @throws SlipwayError when the database is in use, damaged or newer, or the master secret is exposed.
  */
-export async function startBot(
-  { settings, loaded, configFile }: BotInput,
-  place: { processEnv: Environment; cwd: string; baseFolder: string },
-): Promise<Bot> {
+export async function startBot(input: BotInput, place: Place): Promise<Bot> {
+  const { settings, loaded } = input;
+  const core = await openCore(input, place);
+  const { log, redact, database, engine, commandServices, dispatch } = core;
+  const surfaces = createSurfaces({
+    settings: settings.slack ?? null,
+    db: database.db,
+    engine,
+    services: commandServices,
+    dispatch,
+    log,
+    redact,
+  });
+  const upkeep = createUpkeep(core);
+  const state = { recovered: false };
+  const http = createHttpServer({
+    services: commandServices,
+    dispatch,
+    redact,
+    log,
+    slack: surfaces.entrance?.listener ?? null,
+    github: settings.github
+      ? createGitHubWebhooks({ secret: settings.github.webhookSecret, log: log.child({ part: "github" }) })
+      : null,
+    dashboardToken: settings.dashboardToken,
+    terminalToken: derivedKey(core.secret, "terminal"),
+    healthy: () => true,
+    ready: () => reasonsNotReady(database, state.recovered),
+    metrics: createMetrics(engine),
+    registries: [core.awsMetrics.registry],
+  });
+  const { port } = await http.listen(settings.port, settings.host);
+  const { resumed } = await engine.start();
+  await surfaces.start();
+  upkeep.start();
+  state.recovered = true;
+  for (const warning of loaded.warnings)
+    log.warn({ line: warning.line, path: warning.path }, warning.message);
+  log.info(
+    { port, resumed, slots: Object.keys(loaded.config.slots), config: loaded.hash.slice(0, 12) },
+    "ready",
+  );
+  return {
+    log,
+    port,
+    reload: () => reload(core, input.configFile),
+    stop: async (why) => {
+      log.info({ why, runs: engine.activeRuns }, "stopping; runs go on when it starts again");
+      state.recovered = false;
+      await Promise.all([http.close(), surfaces.entrance?.stop()]);
+      await Promise.all([surfaces.stopHearing(), upkeep.stop()]);
+      await engine.stop();
+      await surfaces.stopTelling();
+      core.cloud.close();
+      rmSync(core.pidFile, { force: true });
+      await database.close();
+    },
+  };
+}
+
+type Core = Awaited<ReturnType<typeof openCore>>;
+
+/** What has no entrance: the database, the configuration, the engine and what commands need. */
+async function openCore({ settings, loaded }: BotInput, place: Place) {
   const redact = new Redactor();
   const file = resolve(place.cwd, settings.database.file);
   for (const [name, value] of [...settings.secrets, ...loaded.secrets]) redact.add(name, value);
@@ -75,6 +137,7 @@ export async function startBot(
   const environment = () => currentEnvironment(place.processEnv, place.cwd);
   const holder = createConfigHolder(loaded, environment);
   const configurations = new Configurations(database.db, environment, redact);
+  await configurations.remember(loaded);
   const awsMetrics = new AwsMetrics();
   const cloud = createCloud({
     onCall: (call) => awsMetrics.observe(call),
@@ -84,14 +147,7 @@ export async function startBot(
     cloud,
     configOf: (hash) => configurations.of(hash),
     masterSecret: secret,
-    testRunners: testRunners(
-      localRunner({
-        transport: localExec(`${file}.jobs`),
-        environment: hostEnvironment(process.env),
-        clock: systemClock,
-        redact: (text) => redact.text(text),
-      }),
-    ),
+    testRunners: localTests(file, redact),
     jobsFolder: `${file}.jobs`,
     artifactsFolder: `${file}.artifacts`,
     baseFolder: place.baseFolder,
@@ -103,6 +159,9 @@ export async function startBot(
     kinds: registerKinds(new ObligationKinds(), services),
     log,
     redact,
+    configHash: () => configurations.newest,
+    // Without Slack nobody could be asked.
+    ...(settings.slack && { handOff: handOffBy(() => holder.current().config) }),
   });
   const commandServices = createCommandServices({ engine, holder, configurations, settings, log });
   const dispatch = createDispatch({
@@ -111,137 +170,57 @@ export async function startBot(
     redact,
     log,
   });
+  const parts = { redact, log, database, pidFile, secret, holder, configurations, awsMetrics, cloud };
+  return { ...parts, services, engine, commandServices, dispatch };
+}
 
-  const slack = settings.slack
-    ? createSlack({
-        settings: settings.slack,
-        services: commandServices,
-        dispatch,
-        clock: systemClock,
-        guard: engine.guard,
-        log,
-        redact,
-      })
-    : null;
-  const inbox = new Inbox({
-    guard: engine.guard,
-    clock: systemClock,
-    log,
-    handlers: slack ? { slack: slack.inboxHandler } : {},
-  });
-  const outbox = new Outbox({
-    guard: engine.guard,
-    clock: systemClock,
-    log,
-    surfaces: slack ? { slack: slack.send } : {},
-    alarm: (message) => log.error(message),
-  });
-  if (slack) {
-    postAlarms({
-      engine,
-      outbox,
-      channel: () => holder.current().config.slack?.channel ?? null,
-      log,
-    });
-  }
-  const entrance = slack?.connect({ inbox, outbox }) ?? null;
-  const publisher = slack
-    ? createSlackPublisher({
-        db: database.db,
-        client: slack.client,
-        budget: slack.budget,
-        messages: slack.messages,
-        services: commandServices,
-        redact,
-        log,
-        clock: systemClock,
-      })
-    : null;
-
-  const notices = slack ? new Notices({ services: commandServices, outbox, redact, log }) : null;
-
-  const sweeper = new Sweeper({
-    cloud,
-    engine,
-    config: () => holder.current().config,
-    clock: systemClock,
-    log,
-  });
-  const housekeeping = new Housekeeping({
-    db: database.db,
-    giveBack: (pages) => database.giveBack(pages),
-    clock: systemClock,
-    log,
-    folders: [
-      services.artifactsFolder,
-      join(services.jobsFolder, "jobs"),
-      join(services.jobsFolder, LISTING),
-    ],
-  });
-
-  let recovered = false;
-  const http = createHttpServer({
-    services: commandServices,
-    dispatch,
-    redact,
-    log,
-    slack: entrance?.listener ?? null,
-    github: settings.github
-      ? createGitHubWebhooks({ secret: settings.github.webhookSecret, log: log.child({ part: "github" }) })
-      : null,
-    dashboardToken: settings.dashboardToken,
-    terminalToken: derivedKey(secret, "terminal"),
-    healthy: () => true,
-    ready: () => reasonsNotReady(database, recovered),
-    metrics: createMetrics(engine),
-    registries: [awsMetrics.registry],
-  });
-  const { port } = await http.listen(settings.port, settings.host);
-  const { resumed } = await engine.start();
-  await inbox.start();
-  await outbox.start();
-  await publisher?.start();
-  notices?.start();
-  await entrance?.start();
-  sweeper.start();
-  housekeeping.start();
-  recovered = true;
-  for (const warning of loaded.warnings)
-    log.warn({ line: warning.line, path: warning.path }, warning.message);
-  log.info(
-    { port, resumed, slots: Object.keys(loaded.config.slots), config: loaded.hash.slice(0, 12) },
-    "ready",
+function localTests(databaseFile: string, redact: Redactor) {
+  return testRunners(
+    localRunner({
+      transport: localExec(`${databaseFile}.jobs`),
+      environment: hostEnvironment(process.env),
+      clock: systemClock,
+      redact: (text) => redact.text(text),
+    }),
   );
+}
 
+/** What is looked after now and then: things in the cloud that nobody owes, and old files and rows. */
+function createUpkeep({ cloud, engine, holder, database, services, log }: Core) {
+  const clock = systemClock;
+  const sweeper = new Sweeper({ cloud, engine, config: () => holder.current().config, clock, log });
+  const folders = [
+    services.artifactsFolder,
+    join(services.jobsFolder, "jobs"),
+    join(services.jobsFolder, LISTING),
+  ];
+  const giveBack = (pages: number) => database.giveBack(pages);
+  const housekeeping = new Housekeeping({ db: database.db, giveBack, clock, log, folders });
   return {
-    log,
-    port,
-    reload: async () => {
-      const result = await holder.reload(() => readFileSync(configFile, "utf8"));
-      if (!result.ok) {
-        const problems = formatProblems(result.problems, configFile, result.text ?? "");
-        log.error({ problems }, "the new configuration is wrong; the old one stays in use");
-        return;
-      }
-      for (const [name, value] of result.loaded.secrets) redact.add(name, value);
-      configurations.forget();
-      log.info(
-        { changed: result.changed, config: result.loaded.hash.slice(0, 12) },
-        "configuration read again; runs keep the one they began with",
-      );
+    start: () => {
+      sweeper.start();
+      housekeeping.start();
     },
-    stop: async (why) => {
-      log.info({ why, runs: engine.activeRuns }, "stopping; runs go on when it starts again");
-      recovered = false;
-      await Promise.all([http.close(), entrance?.stop()]);
-      await Promise.all([inbox.stop(), notices?.stop(), sweeper.stop(), housekeeping.stop()]);
-      await engine.stop();
-      await Promise.all([outbox.stop(), publisher?.stop()]);
-      cloud.close();
-      rmSync(pidFile, { force: true });
-      await database.close();
+    stop: async () => {
+      await Promise.all([sweeper.stop(), housekeeping.stop()]);
     },
   };
+}
+
+async function reload({ holder, log, redact, configurations }: Core, configFile: string): Promise<void> {
+  const result = await holder.reload(() => readFileSync(configFile, "utf8"));
+  if (!result.ok) {
+    const problems = formatProblems(result.problems, configFile, result.text ?? "");
+    log.error({ problems }, "the new configuration is wrong; the old one stays in use");
+    return;
+  }
+  for (const [name, value] of result.loaded.secrets) redact.add(name, value);
+  configurations.forget();
+  await configurations.remember(result.loaded);
+  log.info(
+    { changed: result.changed, config: result.loaded.hash.slice(0, 12) },
+    "configuration read again; runs keep the one they began with",
+  );
 }
 
 /** Signals must reach this process, and `npm start` stands between it and whoever started it. */

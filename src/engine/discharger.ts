@@ -7,7 +7,7 @@ import {
   type StoredObligation,
 } from "../../db/obligations.ts";
 import { changeRun, findRun } from "../../db/runs.ts";
-import { saveStep } from "../../db/steps.ts";
+import { saveStep, setStepDetail } from "../../db/steps.ts";
 import { sleep } from "../util/clock.ts";
 import { messageOf, SlipwayError } from "../util/errors.ts";
 import { DischargeAbandonedError, leavesRunAlone } from "./errors.ts";
@@ -148,6 +148,8 @@ async function attempt(
     if (leavesRunAlone(error)) throw error;
     await noteFailure(parts, obligation, options.fence, error);
     return false;
+  } finally {
+    parts.expected.delete(obligation.id);
   }
 }
 
@@ -200,6 +202,14 @@ function contextFor(
         changeObligation(trx, obligation.id, { facts, ...(state && { state }) }),
       );
     },
+    expect: async (by, why) => {
+      parts.expected.set(obligation.id, by);
+      await guard.write(fence, async (trx) => {
+        const runId = await shownOn(trx, obligation);
+        if (runId !== null) await setStepDetail(trx, runId, cleanupPath(obligation), parts.redact.text(why));
+      });
+      parts.changed({ type: "run", runId: obligation.runId });
+    },
     release: async () => {
       await guard.write(fence, (trx) => changeObligation(trx, obligation.id, { releasedAt: clock.now() }));
       parts.obligations.ring(obligation.tenancy);
@@ -233,17 +243,22 @@ async function noteFailure(
 }
 
 /** Cleanup is shown among the steps of the run that is at work there, else of the one that owed it until it ends. */
+async function shownOn(trx: Queryable, obligation: StoredObligation): Promise<number | null> {
+  const { runId } = await findLease(trx, obligation.resource);
+  const run = await findRun(trx, runId ?? obligation.runId);
+  return run?.state === "running" ? run.id : null;
+}
+
 async function showCleanup(
   trx: Queryable,
   obligation: StoredObligation,
   state: "running" | "succeeded",
   times: { startedAt: number; endedAt?: number },
 ): Promise<void> {
-  const { runId } = await findLease(trx, obligation.resource);
-  const run = await findRun(trx, runId ?? obligation.runId);
-  if (run?.state !== "running") return;
-  await changeRun(trx, run.id, {});
-  await saveStep(trx, run.id, {
+  const runId = await shownOn(trx, obligation);
+  if (runId === null) return;
+  await changeRun(trx, runId, {});
+  await saveStep(trx, runId, {
     path: cleanupPath(obligation),
     scope: "cleanup",
     ordinal: 0,

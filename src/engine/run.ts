@@ -98,6 +98,11 @@ export class Run {
     return this.#own.stored.configHash;
   }
 
+  /** Of the pipeline under which the run began: the journal is that version's. */
+  get version(): number {
+    return this.#own.stored.version;
+  }
+
   /** Runs a journaled step. Its result (JSON, no secrets) is what a replay returns. */
   async step<T extends JsonValue | undefined | void>(
     name: string,

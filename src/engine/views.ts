@@ -1,7 +1,8 @@
 import { findLease, type Lease, listLeases } from "../../db/leases.ts";
 import { readLog, readLogGaps } from "../../db/logs.ts";
 import { listObligations } from "../../db/obligations.ts";
-import { listQueue } from "../../db/queue.ts";
+import { findOffer, listOffers } from "../../db/offers.ts";
+import { listQueue, type Waiting } from "../../db/queue.ts";
 import { findRun, listRuns, recentDurations } from "../../db/runs.ts";
 import { recentStepDurations, viewSteps } from "../../db/steps.ts";
 import { openObligations } from "./leasing.ts";
@@ -11,6 +12,7 @@ import type {
   LeaseView,
   LogLine,
   ObligationView,
+  OfferView,
   QueueEntry,
   RunState,
   RunView,
@@ -25,6 +27,8 @@ type Reading = Pick<
   | "obligations"
   | "leases"
   | "queue"
+  | "offer"
+  | "offers"
   | "log"
   | "logGaps"
   | "usualDuration"
@@ -93,15 +97,23 @@ export class Views implements Reading {
 
   async queue(resource?: string): Promise<readonly QueueEntry[]> {
     const waiting = await listQueue(this.#parts.guard.db);
-    const relevant =
-      resource === undefined ? waiting : waiting.filter((entry) => entry.candidates.includes(resource));
-    return relevant.map(({ runId, requestedBy, candidates, requestedAt }, index) => ({
+    const relevant = resource === undefined ? waiting : waiting.filter((entry) => waitsFor(entry, resource));
+    return relevant.map(({ runId, requestedBy, candidates, requestedAt, offer }, index) => ({
       runId,
       requestedBy,
       candidates,
       requestedAt,
+      offer,
       position: index + 1,
     }));
+  }
+
+  async offer(runId: number): Promise<OfferView | null> {
+    return await findOffer(this.#parts.guard.db, runId);
+  }
+
+  async offers(since: number): Promise<readonly OfferView[]> {
+    return await listOffers(this.#parts.guard.db, since);
   }
 
   async log(
@@ -131,6 +143,11 @@ export class Views implements Reading {
     const open = tenancy === null ? [] : await openObligations(this.#parts.guard.db, tenancy);
     return { resource, mode, runId, holder, reason, since, until, facts, hasEnvironment: open.length > 0 };
   }
+}
+
+/** Who is offered one resource waits for no other. */
+function waitsFor({ offer, candidates }: Waiting, resource: string): boolean {
+  return offer === null ? candidates.includes(resource) : offer.resource === resource;
 }
 
 function median(values: readonly number[]): number | null {

@@ -22,6 +22,7 @@ export type LaunchInput = JsonObject & {
   readonly keepMs: number | null;
 };
 
+const REMOVE_EARLIER = "Remove the previous environment";
 /** What a kept environment consists of; the SSH port is closed, and opened again for a run that needs it. */
 const KEPT_KINDS = [OWED.instance, OWED.target];
 
@@ -32,17 +33,20 @@ const KEPT_KINDS = [OWED.instance, OWED.target];
  * What its holder had kept there serves until the new one has taken over, and stays when that does not come to be.
  */
 export function launchPipeline(services: PipelineServices) {
-  // Version 1 removed what stood there at the beginning; its runs on an empty slot are the same.
   return pipeline<LaunchInput>("launch", { version: 2, compatibleWith: [1] }, async (run, input) => {
     const context = await slotContext(run, services);
     await run.publish({ url: context.slot.url, ref: input.ref });
     const earlier = await run.value("what stands there", async () => (await run.owed(OWED.instance)).length);
+    // Version 1 removed what stood there at the beginning; the runs that began under it go on so.
+    const isCleared = earlier > 0 && run.version === 1;
+    if (isCleared) await removeFirst(run);
+    const isFirst = earlier === 0 || isCleared;
     const { host } = await run.together({
       tests: (run) => prepareTests(run, context, input.tests),
-      host: (run) => bringUp(run, context, input, { isFirst: earlier === 0 }),
+      host: (run) => bringUp(run, context, input, { isFirst }),
     });
-    if (earlier > 0) await replaceEarlier(run, context, input, host);
-    else await putFirst(run, context, input, host);
+    if (isFirst) await putFirst(run, context, input, host);
+    else await replaceEarlier(run, context, input, host);
     await runTests(run, context, { choice: input.tests, failedOnly: false, host, subject: input });
   });
 }
@@ -61,6 +65,13 @@ async function putFirst(
   if (input.keep) await run.keep(await untilWhen(run, context, input.keepMs));
 }
 
+async function removeFirst(run: Run): Promise<void> {
+  await run.step(REMOVE_EARLIER, async (step) => {
+    await run.takeOver({ met: null, facts: {}, keep: null });
+    await run.clearEarlier(step);
+  });
+}
+
 /** The swap's success is the turning point: before it the earlier environment comes back, after it it goes. */
 async function replaceEarlier(
   run: Run,
@@ -73,7 +84,7 @@ async function replaceEarlier(
     const met = owed ? { id: owed.id, note } : null;
     await run.takeOver({ met, keep, facts: { ...standing, ref: input.ref } });
   });
-  await run.step("Remove the previous environment", (step) => run.clearEarlier(step));
+  await run.step(REMOVE_EARLIER, (step) => run.clearEarlier(step));
 }
 
 async function bringUp(

@@ -1,11 +1,22 @@
 import type { KnownBlock, PlanBlock, RichTextBlock, TaskCardBlock } from "@slack/types";
+import type { StepView } from "../engine/types.ts";
 import { cutText, formatDuration } from "../util/format.ts";
 import { keptLeft, stepProgress, timeLeft } from "./estimate.ts";
 import { linkText } from "./mrkdwn.ts";
 import { runButtons } from "./slack-actions.ts";
-import { countsText } from "./slack-tests.ts";
-import { headLine, messageText, ownError, reasonText, STATES, slackDate } from "./slack-text.ts";
-import { type Stage, stagesOf } from "./stages.ts";
+import { countsText, failingTests } from "./slack-tests.ts";
+import {
+  headLine,
+  messageText,
+  offerText,
+  ownError,
+  reasonText,
+  STATES,
+  slackDate,
+  stepCount,
+  WENT_ON,
+} from "./slack-text.ts";
+import { type Stage, stagesOf, wasPassedOver } from "./stages.ts";
 import { hasEnded, type Story } from "./story.ts";
 
 /** Slack publishes no limit for a plan's words; longer ones are no help to anybody. */
@@ -68,20 +79,30 @@ function detailsOf(stage: Stage, story: Story): string[] {
     const said = running.map((step) => stepProgress(step, story));
     return over > 0 ? [...said, over === 1 ? "1 step done" : `${over} steps done`] : said;
   }
-  return stage.steps
-    .filter(({ state, error }) => state === "failed" && error?.code !== "no_room_here")
-    .map((step) => `${step.name}: ${ownError(step)}`);
+  const failed = failedIn(stage);
+  if (failed.some(({ error }) => error?.code === "tests_failed")) {
+    const failing = failingTests(story.run);
+    if (failing.length > 0) return failing;
+  }
+  return failed.flatMap((step) => [
+    `${step.name}: ${ownError(step)}`,
+    ...(wasPassedOver(step) ? [WENT_ON] : []),
+  ]);
+}
+
+function failedIn({ steps }: Stage): StepView[] {
+  return steps.filter(({ state, error }) => state === "failed" && error?.code !== "no_room_here");
 }
 
 function outputOf({ key, state, steps }: Stage, { run }: Story): string[] {
   if (key === "tests") return run.tests === null ? [] : [countsText(run.tests)];
-  if (state !== "succeeded") return [];
-  return [steps.length === 1 ? "1 step" : `${steps.length} steps`];
+  return state === "succeeded" ? [stepCount(steps)] : [];
 }
 
-function stateLine({ run, position, now }: Story): string {
+function stateLine({ run, position, offer, now }: Story): string {
   const from = run.startedAt ?? run.createdAt;
   const took = formatDuration((run.endedAt ?? now) - from);
+  if (offer !== null) return `${offer.slot} is reserved for it, waiting for an answer`;
   if (run.state === "queued" && position !== null)
     return `Waiting for ${run.target ?? run.candidates.join(" or ")}, place ${position}`;
   const state = STATES[run.state];
@@ -90,8 +111,12 @@ function stateLine({ run, position, now }: Story): string {
 }
 
 function footer(story: Story): KnownBlock[] {
-  const { run, kept, now } = story;
-  const why = run.reason !== null && run.state !== "succeeded" ? [reasonText(run.reason)] : [];
+  const { run, kept, offer, now } = story;
+  const turn = offer === null ? [] : [offerText(run, offer)];
+  const why =
+    run.reason === null || run.state === "succeeded" || isOnCard(run.reason, story)
+      ? []
+      : [reasonText(run.reason)];
   const stands =
     kept === null
       ? []
@@ -99,7 +124,7 @@ function footer(story: Story): KnownBlock[] {
           `Kept until ${slackDate(kept.until)}, ${keptLeft(kept.until, now)}${kept.url === null ? "" : ` · ${linkText(kept.url)}`}`,
         ];
   // An empty element is refused, and a reason may be blank.
-  const said = [...why, ...stands]
+  const said = [...turn, ...why, ...stands]
     .filter((text) => text.trim() !== "")
     .map((text) => cutText(text, LONGEST_SECTION));
   const context: KnownBlock[] =
@@ -113,6 +138,13 @@ function footer(story: Story): KnownBlock[] {
           },
         ];
   return [...context, ...buttons(story)];
+}
+
+/** A card says what failed; the same words below it would be once too often. */
+function isOnCard(reason: string, { run, steps }: Story): boolean {
+  return stagesOf(run, steps)
+    .flatMap(failedIn)
+    .some(({ error }) => error?.message === reason);
 }
 
 function buttons(story: Story): KnownBlock[] {

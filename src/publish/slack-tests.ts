@@ -33,6 +33,18 @@ export function countsText(counts: TestCounts): string {
   return `Tests: ${numbers(counts)}`;
 }
 
+const MOST_NAMED = 5;
+
+/** The first failing tests by name. Pure. */
+export function failingTests({ facts }: RunView): string[] {
+  const failures = failuresOf(facts.failures);
+  const named = failures
+    .slice(0, MOST_NAMED)
+    .map(({ title, browser }) => `✗ ${cutText(title, LONGEST_NAME)} (${cutText(browser, LONGEST_BROWSER)})`);
+  const more = failures.length - named.length;
+  return more > 0 ? [...named, `… and ${more} more`] : named;
+}
+
 function numbers({ passed, failed, flaky, skipped, notRun }: TestCounts): string {
   const parts = [`${passed} passed`, `${failed} failed`];
   if (flaky > 0) parts.push(`${flaky} flaky`);

@@ -3,8 +3,9 @@ import { formatDuration } from "../util/format.ts";
 import { mentionOf } from "../util/mention.ts";
 import { stepProgress, timeLeft } from "./estimate.ts";
 import { codeBlock, escapedWithin, linkText } from "./mrkdwn.ts";
+import { runTitle } from "./run-title.ts";
 import { countsText, testReplies } from "./slack-tests.ts";
-import { stagesOf } from "./stages.ts";
+import { type Stage, stagesOf, wasPassedOver } from "./stages.ts";
 import { hasEnded, type Kept, type Reply, type Story } from "./story.ts";
 
 /** Slack shows the first part of a longer text; the newest steps are what people look for. */
@@ -29,8 +30,7 @@ export const STATES = {
 
 /** What, which run, by whom, which commit. Pure. */
 export function headLine({ run }: Story): string {
-  const target = run.target ?? run.candidates.join(" or ");
-  const what = `*${run.kind[0]?.toUpperCase()}${run.kind.slice(1)} of ${escapedWithin(target, LONGEST_NAME)}*`;
+  const what = `*${escapedWithin(runTitle(run), LONGEST_NAME)}*`;
   const commit = run.sha === null ? "" : ` · \`${run.sha.slice(0, 7)}\``;
   return `${what} · run #${run.id} by ${whoOf(run)}${commit}`;
 }
@@ -47,7 +47,7 @@ export function reasonText(reason: string): string {
 
 /** The run's message, edited in place. Pure. */
 export function messageText(story: Story): string {
-  const { run, steps, now, kept } = story;
+  const { run, steps, now, kept, offer } = story;
   const from = run.startedAt ?? run.createdAt;
   const left = timeLeft(story);
   const { instanceId } = run.facts;
@@ -55,7 +55,8 @@ export function messageText(story: Story): string {
   const state = `${STATES[run.state]}${run.outcome && !hasEnded(run) ? ", cleaning up" : ""} · ${formatDuration((run.endedAt ?? now) - from)}${left === null ? "" : ` · ${left}`}${instance}`;
   const tests = run.tests ? [countsText(run.tests)] : [];
   const why = run.reason !== null && run.state !== "succeeded" ? [reasonText(run.reason)] : [];
-  const head = [headLine(story), state, ...why];
+  const turn = offer === null ? [] : [offerText(run, offer)];
+  const head = [headLine(story), state, ...turn, ...why];
   const foot = [...tests, ...keptText(kept)];
   const room = LONGEST_MESSAGE - [...head, ...foot].join("\n").length;
   return [
@@ -66,6 +67,12 @@ export function messageText(story: Story): string {
     ),
     ...foot,
   ].join("\n");
+}
+
+/** That its turn has come, until when, and what then. Pure. */
+export function offerText({ id }: RunView, { slot, until }: NonNullable<Story["offer"]>): string {
+  const what = `Its turn has come: *${escapedWithin(slot, LONGEST_NAME)}* is reserved for it until ${slackDate(until)}.`;
+  return `${what} *Start now* (\`/stg start ${id}\`) begins it, *Pass* gives the turn up. Without an answer it leaves the queue then.`;
 }
 
 /** The last lines for which there is room. */
@@ -122,13 +129,13 @@ const VERDICT = "Judge the results";
 /** The replies that the run's thread should have by now, in their order. Pure. */
 export function threadReplies(story: Story): Reply[] {
   const failed = story.steps.filter(
-    ({ state, error, name }) =>
-      state === "failed" && name !== VERDICT && !TOLD_ELSEWHERE.has(error?.code ?? ""),
+    (step) =>
+      step.state === "failed" &&
+      step.name !== VERDICT &&
+      !TOLD_ELSEWHERE.has(step.error?.code ?? "") &&
+      !wasPassedOver(step),
   );
-  const replies: Reply[] = [
-    ...stageReplies(story),
-    ...failed.map((step) => ({ key: `failed:${step.path}`, text: failureText(story, step) })),
-  ];
+  const replies = [...stageReplies(story), ...failed.map((step) => failureReply(story, step))];
   replies.push(...testReplies(story.run));
   if (hasEnded(story.run)) replies.push({ key: "end", text: endText(story) }, ...timelineReply(story));
   return replies;
@@ -145,13 +152,32 @@ function timelineReply({ run, steps }: Story): Reply[] {
   return [{ key: "timeline", text: "Where the time went:", pictures: [picture] }];
 }
 
-function stageReplies({ run, steps }: Story): Reply[] {
-  return stagesOf(run, steps).flatMap(({ key, done, state, steps, took }) => {
-    if (state !== "succeeded" || done === null || took === null) return [];
-    const many = steps.length === 1 ? "1 step" : `${steps.length} steps`;
-    return [{ key: `stage:${key}`, text: `✓ ${done} (${many}, ${formatDuration(took)}).`, brief: true }];
-  });
+function failureReply(story: Story, step: StepView): Reply {
+  return { key: `failed:${step.path}`, text: failureText(story, step) };
 }
+
+/** For each stage what failed in it though the run went on, and that it is over. */
+function stageReplies(story: Story): Reply[] {
+  return stagesOf(story.run, story.steps).flatMap((stage) => [
+    ...stage.steps.filter(wasPassedOver).map((step) => failureReply(story, step)),
+    ...doneReply(stage),
+  ]);
+}
+
+function doneReply({ key, done, state, steps, took }: Stage): Reply[] {
+  if (state !== "succeeded" || done === null || took === null) return [];
+  const text = `✓ ${done} (${stepCount(steps)}, ${formatDuration(took)}).`;
+  return [{ key: `stage:${key}`, text, brief: true }];
+}
+
+/** `8 steps`, and how many of them failed though the run went on. */
+export function stepCount(steps: Stage["steps"]): string {
+  const failed = steps.filter(wasPassedOver).length;
+  const many = steps.length === 1 ? "1 step" : `${steps.length} steps`;
+  return failed === 0 ? many : `${many}, ${failed} failed`;
+}
+
+export const WENT_ON = "The run went on without it, as the configuration says (continueOnError).";
 
 function failureText(story: Story, step: StepView): string {
   const tail = story.tails.get(step.path) ?? [];
@@ -160,7 +186,7 @@ function failureText(story: Story, step: StepView): string {
   return [
     `✗ *${escapedWithin(step.name, LONGEST_NAME)}* failed: ${escapedWithin(ownError(step), LONGEST_ERROR)}`,
     ...output,
-    ...remedy,
+    ...(wasPassedOver(step) ? [WENT_ON] : remedy),
   ].join("\n");
 }
 
@@ -168,8 +194,13 @@ function endText({ run, steps, kept }: Story): string {
   const took = formatDuration((run.endedAt ?? run.createdAt) - (run.startedAt ?? run.createdAt));
   const head = `Run #${run.id} ${STATES[run.state]} after ${took}.`;
   const why = run.reason !== null && run.state !== "succeeded" ? [reasonText(run.reason)] : [];
-  const undone = steps.filter((step) => step.kind === "cleanup" && step.state === "succeeded").length;
-  const cleaned =
-    undone > 0 ? [`Cleaned up: ${undone} of ${steps.filter((step) => step.kind === "cleanup").length}.`] : [];
-  return [head, ...why, ...cleaned, ...keptText(kept)].join("\n");
+  return [head, ...why, ...cleanedText(steps), ...keptText(kept)].join("\n");
+}
+
+/** What the run created and owed is gone, or how much of it. */
+function cleanedText(steps: readonly StepView[]): string[] {
+  const all = steps.filter(({ kind }) => kind === "cleanup");
+  const done = all.filter(({ state }) => state === "succeeded");
+  if (done.length === 0) return [];
+  return [done.length === all.length ? "Cleaned up." : `Cleaned up: ${done.length} of ${all.length}.`];
 }

@@ -124,9 +124,14 @@ function isOver(
   return all.some((step) => !isBeside(step) && !kind.has(step) && (step.startedAt ?? 0) >= ended);
 }
 
-/** An attempt that AWS had no room for is passed over: the next one tells. */
+/** Failed, and the run went on all the same, as the configuration says (`continueOnError`). */
+export function wasPassedOver({ error }: StepView): boolean {
+  return error?.fields?.wentOn === true;
+}
+
+/** An attempt that AWS had no room for is passed over too: the next one tells. */
 function wentWell(step: StepView): boolean {
-  if (step.error?.code === "no_room_here") return true;
+  if (step.error?.code === "no_room_here" || wasPassedOver(step)) return true;
   return (step.state === "succeeded" || step.state === "skipped") && step.endedAt !== null;
 }
 

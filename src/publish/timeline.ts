@@ -1,5 +1,6 @@
 import type { RunView, StepView } from "../engine/types.ts";
 import { formatDuration, formatStepTime } from "../util/format.ts";
+import { runTitle } from "./run-title.ts";
 import { STATES } from "./slack-text.ts";
 import { type Stage, stagesOf } from "./stages.ts";
 
@@ -101,7 +102,7 @@ export function timelineOf(run: RunView, steps: readonly StepView[], now: number
   return {
     width: WIDTH,
     height: y + BOTTOM,
-    title: plain(titleOf(run)),
+    title: plain(`${runTitle(run)}, run #${run.id}: where the time went`),
     subtitle: plain(subtitleOf(run, from, to)),
     field: { ...field, height: y - TOP },
     ticks: ticksOf(to - from).map((ms) => ({ x: at(from + ms), label: tickLabel(ms, to - from) })),
@@ -152,11 +153,6 @@ function worthShowing(steps: readonly StepView[], now: number): { shown: readonl
     step.state === "failed" ? Number.POSITIVE_INFINITY : (step.endedAt ?? now) - (step.startedAt ?? now);
   const kept = new Set(steps.toSorted((a, b) => weight(b) - weight(a)).slice(0, MOST_STEPS));
   return { shown: steps.filter((step) => kept.has(step)), left: steps.length - MOST_STEPS };
-}
-
-function titleOf({ id, kind, target, candidates }: RunView): string {
-  const what = `${kind[0]?.toUpperCase() ?? ""}${kind.slice(1)}`;
-  return `${what} of ${target ?? candidates.join(" or ")}, run #${id}: where the time went`;
 }
 
 function subtitleOf(run: RunView, from: number, to: number): string {

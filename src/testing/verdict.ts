@@ -7,7 +7,7 @@ export type VerdictCode = (typeof verdictCodes)[number];
 export interface Verdict {
   readonly ok: boolean;
   readonly code: VerdictCode;
-  /** One line for a person, e.g. `6 passed, 1 flaky; safari, edge not run`. */
+  /** One line for a person, e.g. `6 passed, 1 failed, 14 not run (safari, edge)`. */
   readonly summary: string;
 }
 
@@ -51,16 +51,22 @@ function summaryOf(reports: readonly TestReport[], counts: TestCounts): string {
     [counts.failed, "failed"],
     [counts.flaky, "flaky (passed at a later attempt)"],
     [counts.skipped, "skipped"],
-    [counts.notRun, "not run"],
+    [counts.notRun, `not run${missingOf(reports)}`],
   ];
   const told = words.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`);
-  const parts = [told.length === 0 ? "No test ran" : told.join(", ")];
-  for (const report of reports) {
-    if (report.unavailable !== undefined)
-      parts.push(`${report.browser} not run: ${report.unavailable.reason}`);
+  const parts = [told.length === 0 ? `No test ran${missingOf(reports)}` : told.join(", ")];
+  const [{ unavailable } = {}] = reports.filter((report) => report.unavailable !== undefined);
+  // What each browser lacks stands with its results; where nothing else was run it is the news.
+  if (unavailable !== undefined && told.length < 2) parts.push(firstLine(unavailable.reason));
+  for (const report of reports)
     for (const error of report.errors) parts.push(`${report.browser}: ${firstLine(error.message)}`);
-  }
   return `${parts.join("; ")}.`.replace(/\.\.$/, ".");
+}
+
+/** The browsers that this machine has not. */
+function missingOf(reports: readonly TestReport[]): string {
+  const names = reports.flatMap(({ browser, unavailable }) => (unavailable === undefined ? [] : [browser]));
+  return names.length === 0 ? "" : ` (${names.join(", ")})`;
 }
 
 const firstLine = (text: string): string => (text.split("\n", 1)[0] ?? text).slice(0, 200);

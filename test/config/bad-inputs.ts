@@ -138,6 +138,7 @@ const ROWS: readonly BadInput[] = [
   slot("a duration without a unit", { ttl: "4" }),
   slot("a duration in words", { ttl: "4 hours" }),
   slot("no time at all", { healthyWithin: "0s" }),
+  slot("a queue's times that are none", {}, "queue: { offerAfter: sometimes, offerFor: 0s }\n"),
   slot("a time to live above the most", { ttl: "30h" }),
   slot("a most below the default", { maxTtl: "2h" }),
   slot("a port out of range", { targetPort: "70000" }),

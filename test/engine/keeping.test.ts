@@ -60,6 +60,25 @@ describe("a kept environment", () => {
     ]);
   });
 
+  it("is part of what surfaces show of its run: moved or gone, it counts the run's revision up", async () => {
+    opened = await TestEngine.open({ pipelines: [launch, terminate], kinds: [instance] });
+    const { engine } = opened;
+    const kept = await opened.submit("launch", "stg1");
+    const other = await opened.submit("launch", "stg2");
+    await opened.ended(kept.id);
+    await opened.ended(other.id);
+    const revision = async (id: number) => (await engine.run(id))?.revision ?? 0;
+    const before = { kept: await revision(kept.id), other: await revision(other.id) };
+    const extended = await engine.extend("stg1", ann, { ms: 1, maxTtlMs: 3_600_000, force: false });
+    // It stands until the longest that it may: told as that, and nothing has changed.
+    expect(extended).toMatchObject({ refused: true, reasonCode: "max_ttl_reached" });
+    expect(await revision(kept.id)).toBe(before.kept);
+    const end = await opened.submit("terminate", "stg1");
+    await opened.ended(end.id);
+    expect(await revision(kept.id)).toBeGreaterThan(before.kept);
+    expect(await revision(other.id)).toBe(before.other);
+  });
+
   it("goes when the run that keeps it is cancelled, and stays when another run on it is", async () => {
     opened = await TestEngine.open({ pipelines: [launch, test], kinds: [instance] });
     const { engine } = opened;
@@ -91,6 +110,47 @@ describe("a kept environment", () => {
     const shown = await engine.obligations({ runId: end.id });
     expect(shown.map(({ kind, state }) => [kind, state])).toContainEqual(["instance", "gone"]);
     expect(await engine.steps(kept.id)).toEqual([]);
+  });
+
+  describe("on a slot that its holder had locked", () => {
+    async function keptOverLock(): Promise<TestEngine> {
+      const tested = await TestEngine.open({ pipelines: [launch, terminate, test], kinds: [instance] });
+      opened = tested;
+      await tested.engine.lock("stg1", ann, { until: null, reason: "demo week" });
+      await tested.ended((await tested.submit("launch", "stg1")).id);
+      expect(await tested.engine.leases(["stg1"])).toMatchObject([{ mode: "kept", reason: null }]);
+      // Another run on it, and what it hands back, must not lose the lock either.
+      const tests = await tested.submit("test", "stg1");
+      await running("Tests", tests.id);
+      await tested.engine.cancel(tests.id, ann);
+      await tested.ended(tests.id);
+      return tested;
+    }
+    const locked = [{ mode: "locked", holder: ann, reason: "demo week", until: null, hasEnvironment: false }];
+
+    it("leaves the lock when it is terminated", async () => {
+      const tested = await keptOverLock();
+      await tested.ended((await tested.submit("terminate", "stg1")).id);
+      expect(await tested.engine.leases(["stg1"])).toMatchObject(locked);
+    });
+
+    it("leaves the lock when the run that would keep it is cancelled", async () => {
+      opened = await TestEngine.open({ pipelines: [launch], kinds: [instance] });
+      await opened.engine.lock("stg1", ann, { until: null, reason: "demo week" });
+      const run = await opened.submit("launch", "stg1", { wait: true });
+      await running("Tests", run.id);
+      await opened.engine.cancel(run.id, ann);
+      await opened.ended(run.id);
+      expect(await opened.engine.leases(["stg1"])).toMatchObject(locked);
+    });
+
+    it("takes the lock along when its holder gives the slot up", async () => {
+      const tested = await keptOverLock();
+      await tested.engine.unlock("stg1", ann, { force: false });
+      await expect
+        .poll(async () => (await tested.engine.leases(["stg1"]))[0]?.mode, { timeout: 30_000 })
+        .toBe("free");
+    });
   });
 
   it("that cannot be removed does not hold up for ever the run that was to take its place", async () => {

@@ -3,8 +3,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, type Page, expect as see } from "@playwright/test";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { openChromium } from "../../sandbox/browser.ts";
 import { dev, dev2, maint } from "../support/bot.ts";
-import { openChromium } from "../support/browser.ts";
 import { TestSurface } from "../support/surface.ts";
 
 const TOKEN = "the-dashboard-token";
@@ -207,6 +207,39 @@ describe("a run's page", () => {
     await see(page.getByRole("heading", { level: 1 })).toHaveText("There is no run 99");
     expect((await page.goto(`${surface.url}/runs/${encodeURIComponent("<b>1")}`))?.status()).toBe(404);
     await see(page.getByRole("heading", { level: 1 })).toHaveText("There is no run %3Cb%3E1");
+  });
+});
+
+describe("a run's picture", () => {
+  const picture = (run: number | string, token?: string) =>
+    fetch(`${surface.url}/runs/${run}/timeline.png`, {
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    });
+
+  it("is a PNG, drawn wide enough to be read, for those who give the token", async () => {
+    const run = await surface.bot.keepSomethingOn("stg1");
+    const answer = await picture(run, TOKEN);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get("content-type")).toBe("image/png");
+    const bytes = Buffer.from(await answer.arrayBuffer());
+    expect(bytes.subarray(0, 8)).toEqual(Buffer.from("\x89PNG\r\n\x1a\n", "latin1"));
+    // https://www.w3.org/TR/png-3/#11IHDR
+    expect(bytes.readUInt32BE(16)).toBe(2_400);
+    await signIn(`/runs/${run}`);
+    await page.getByRole("link", { name: "as a picture" }).click();
+    expect(await page.locator("img").evaluate((image) => Reflect.get(image, "naturalWidth"))).toBe(2_400);
+  });
+
+  it("is refused without the token, and of a run that is not there", async () => {
+    const run = await surface.bot.keepSomethingOn("stg1");
+    expect((await picture(run)).status).toBe(401);
+    expect((await picture(run, "wrong")).status).toBe(401);
+    for (const other of [99, "0", "1x", "-1"]) {
+      const answer = await picture(other, TOKEN);
+      expect(answer.status).toBe(404);
+      expect(answer.headers.get("content-type")).toContain("application/json");
+    }
+    expect((await picture(99)).status).toBe(401);
   });
 });
 

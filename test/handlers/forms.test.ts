@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FORMS, type FormKind } from "../../handlers/slack/forms.ts";
 import { HOME_LAUNCH } from "../../handlers/slack/home.ts";
+import { RUN_ACTIONS } from "../../src/publish/slack-actions.ts";
+import { dev2 } from "../support/bot.ts";
 import { TEAM } from "../support/slack.ts";
 import { TestSurface } from "../support/surface.ts";
 
@@ -132,6 +134,34 @@ describe("App Home", () => {
     const calls = await surface.slack.called("views.publish", 2);
     expect(calls[1]?.body).toMatchObject({ user_id: "U0DEV" });
     expect(calls[1]?.body.view).toContain("*stg1* held");
+  });
+
+  it("has each slot's buttons beside what they are about; what ends something asks first", async () => {
+    await surface.bot.keepSomethingOn("stg1");
+    surface.bot.pipelines.hold = true;
+    await surface.bot.say("launch stg2");
+    const { view } = await openHome("U0DEV");
+    const { blocks } = JSON.parse(view ?? "{}") as {
+      blocks: { type: string; accessory?: { action_id: string; value: string; confirm?: object } }[];
+    };
+    expect(blocks.map(({ type }) => type)).not.toContain("actions");
+    const buttons = blocks.flatMap(({ accessory }) => (accessory ? [accessory] : []));
+    expect(buttons.map(({ action_id, value }) => [action_id, value])).toEqual([
+      [RUN_ACTIONS.extend, "1"],
+      [RUN_ACTIONS.terminate, "1"],
+      [RUN_ACTIONS.cancel, "2"],
+      [RUN_ACTIONS.logs, "2"],
+    ]);
+    const asking = buttons.filter(({ confirm }) => confirm !== undefined);
+    expect(asking.map(({ action_id }) => action_id)).toEqual([RUN_ACTIONS.terminate, RUN_ACTIONS.cancel]);
+  });
+
+  it("names each who waits once, with how often", async () => {
+    surface.bot.pipelines.hold = true;
+    for (let count = 0; count < 4; count += 1) await surface.bot.say("launch stg1");
+    await surface.bot.say("launch stg1", { person: dev2 });
+    const { view } = await openHome("U0DEV");
+    expect(view).toMatch(/Waiting: <@U0DEV> \(3 runs\), [^(]*"/);
   });
 
   it("shows nothing to those who have no role", async () => {

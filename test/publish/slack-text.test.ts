@@ -37,7 +37,7 @@ function step(
   };
 }
 
-const QUIET = { usual: { total: null, steps: new Map() }, position: null, kept: null } as const;
+const QUIET = { usual: { total: null, steps: new Map() }, position: null, kept: null, offer: null } as const;
 
 const texts = (steps: readonly StepView[], run: Partial<RunView> = {}) =>
   threadReplies({ run: { ...RUN, ...run } as RunView, steps, tails: new Map(), ...QUIET, now: 60_000 }).map(
@@ -111,5 +111,47 @@ describe("the thread", () => {
       "✓ The instance runs and answers (2 steps, 9s).",
       "✗ *Migrate* failed: job_failed!",
     ]);
+  });
+
+  test("says that the run went on where a step's failure is passed over, and counts it in its stage", () => {
+    const error = { code: "job_failed", message: "exit 3", remedy: "Mend it.", fields: { wentOn: true } };
+    const optional = step("host/Service update/Optional", 9_000, 10_000, { state: "failed", error });
+    const replies = threadReplies({
+      run: RUN,
+      steps: [...INSTANCE, ...UPDATE, optional, ...SWAP],
+      tails: new Map([[optional.path, ["no such file"]]]),
+      ...QUIET,
+      now: 60_000,
+    });
+    const told = replies.find(({ key }) => key.startsWith("failed:"))?.text ?? "";
+    expect(told).toMatch(
+      /^✗ \*Optional\* failed: exit 3\n[\s\S]*no such file[\s\S]*The run went on without it/,
+    );
+    expect(told).not.toContain("Mend it.");
+    expect(replies.map(({ key }) => key)).toEqual([
+      "stage:instance",
+      `failed:${optional.path}`,
+      "stage:update",
+    ]);
+    expect(replies[2]?.text).toBe("✓ The services are updated (2 steps, 1 failed, 3s).");
+    // Control: the same failure without the mark stops the stage.
+    const stopped = { ...optional, error: { ...error, fields: {} } };
+    const without = texts([...INSTANCE, ...UPDATE, stopped, ...SWAP]);
+    expect(without.join("\n")).not.toContain("The services are updated");
+  });
+
+  test("counts what was cleaned up only where something is left", () => {
+    const clean = (name: string, more: Partial<StepView> = {}) =>
+      step(`cleanup/${name}`, 20_000, 21_000, { kind: "cleanup", ...more });
+    const ended = (steps: readonly StepView[]) =>
+      threadReplies({
+        run: { ...RUN, state: "failed", endedAt: 21_000 } as RunView,
+        steps,
+        tails: new Map(),
+        ...QUIET,
+        now: 60_000,
+      }).find(({ key }) => key === "end")?.text;
+    expect(ended([clean("a"), clean("b")])).toMatch(/Cleaned up\.$/);
+    expect(ended([clean("a"), clean("b", { state: "failed" })])).toMatch(/Cleaned up: 1 of 2\.$/);
   });
 });

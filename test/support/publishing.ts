@@ -6,6 +6,7 @@ import { Budget } from "../../handlers/slack/budget.ts";
 import { clientOptions } from "../../handlers/slack/client.ts";
 import { Messages } from "../../handlers/slack/messages.ts";
 import { createSlackPublisher, type Publisher } from "../../handlers/slack/publisher.ts";
+import { isShown } from "../../handlers/slack/rows.ts";
 import { createSender } from "../../handlers/slack/sender.ts";
 import { type SlackFront, startSlackFront } from "../../sandbox/slack/front.ts";
 import { TIERS } from "../../sandbox/slack/methods.ts";
@@ -97,7 +98,15 @@ export class Publishing {
     const messages = new Messages(shared);
     const here: CommandServices = { ...services, config: inChannel };
     const publisher = createSlackPublisher({ ...shared, messages, db: parts.db, services: here, clock });
-    return { publisher, send: createSender({ client, budget, messages, log: silent }) };
+    return {
+      publisher,
+      send: createSender({
+        ...shared,
+        messages,
+        isShown: (runId, channel) => isShown(parts.db, runId, channel),
+        clock,
+      }),
+    };
   }
 }
 

@@ -115,6 +115,8 @@ it("a slot that is taken out of the configuration is shown and can be ended unti
   const kept = await stand.begin("launch stg2 --keep 1h --tests none");
   expect((await stand.ended(kept.id)).state).toBe("succeeded");
   await ask(stand, "lock stg3 --reason audit");
+  expect(await ask(stand, "launch stg2 --tests none", "developer2")).toContain("is waiting");
+  const waiting = stand.trial.journal.runs().at(-1)?.id ?? 0;
   const { stg2: _kept, stg3: _locked, stg4: _free, ...slots } = now.slots;
   writeFileSync(configFile(), stringify({ ...now, slots }));
   await reload(/configuration read again/);
@@ -130,6 +132,11 @@ it("a slot that is taken out of the configuration is shown and can be ended unti
   expect(await ask(stand, "unlock stg3")).toContain("has unlocked");
   const end = await stand.begin("terminate stg2");
   expect((await stand.ended(end.id)).state).toBe("succeeded");
+  // Whose turn it is then finds no slot: nothing is launched for it.
+  const since = Date.now();
+  const late = await stand.ended(waiting);
+  expect(late.outcome).toMatchObject({ state: "failed", fault: { code: "slot_not_configured" } });
+  expect(await stand.calls(since, "ec2:RunInstances")).toEqual([]);
   await eventually(
     "gone from the board",
     () => slotNames(stand),

@@ -2,6 +2,7 @@ import BetterSqlite3 from "better-sqlite3";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { databaseOf } from "../crash/support/bot.ts";
 import { Gate } from "./support/gate.ts";
+import { threadOf } from "./support/scene.ts";
 import { Stand } from "./support/stand.ts";
 
 const gate = new Gate();
@@ -28,6 +29,14 @@ function cancelInJournal(runId: number): void {
   );
   db.close();
 }
+
+it("a step that may fail is told as failed, that the run went on, and the run succeeds", async () => {
+  const { id } = await stand.begin("launch stg2 --tests none");
+  expect((await stand.ended(id)).outcome.state).toBe("succeeded");
+  const thread = await threadOf(stand, id);
+  expect(thread).toMatch(/✗ \*Optional\* failed: [^\n]*\n(?:```[\s\S]*```\n)?The run went on without it/);
+  expect(thread).toMatch(/✓ The services are updated \(5 steps, 1 failed, /);
+}, 90_000);
 
 it("a run cancelled across a restart ends cancelled, although a step that may fail had failed before", async () => {
   gate.shut();

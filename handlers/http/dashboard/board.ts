@@ -63,6 +63,8 @@ async function whatGoesOn({ engine, now }: BoardParts, lease: LeaseView): Promis
   if (lease.mode === "free") return html`<p class="none">Nobody has it.</p>`;
   if (lease.mode === "kept") return html`<p>An environment of ${holder} is kept here.</p>`;
   if (lease.mode === "locked") return html`<p>${holder} holds it.</p>`;
+  if (lease.mode === "offered" && lease.runId !== null)
+    return html`<p>It is the turn of ${runLink(lease.runId)}: reserved until ${holder} answers. <code>/stg start ${lease.runId}</code> begins it.</p>`;
   if (lease.mode === "dirty") return await whatIsOwed(engine, lease);
   const run = lease.runId === null ? null : await engine.run(lease.runId);
   if (run === null) return html`<p>${holder} is at work on it.</p>`;
@@ -86,6 +88,8 @@ async function waiting(
   queue: readonly QueueEntry[],
   entry: QueueEntry,
 ): Promise<Markup> {
+  if (entry.offer !== null)
+    return html`<li><b>${nameOf(entry.requestedBy)}</b>, ${runLink(entry.runId)}, has until ${moment(entry.offer.until, now)} to answer</li>`;
   const at = await estimateStart(engine, lease, queue, entry.runId, now);
   const estimate = at === null ? "no earlier run tells when" : `probably in ${roughly(at - now)}`;
   return html`<li><b>${nameOf(entry.requestedBy)}</b>, ${runLink(entry.runId)}, ${estimate}</li>`;

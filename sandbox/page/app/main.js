@@ -5,7 +5,8 @@ import { startHome } from "./home.js";
 import { startModal } from "./modal.js";
 import { startPeople } from "./people.js";
 import { startPlaces } from "./places.js";
-import { follow, readFacts } from "./server.js";
+import { remember, remembered } from "./remember.js";
+import { follow, openHome, readFacts } from "./server.js";
 import { change, draws, state } from "./state.js";
 import { startTalk } from "./talk.js";
 import { startThread } from "./thread.js";
@@ -33,6 +34,10 @@ function heard(name, value) {
   announce(value ? "Connected again." : "The sandbox does not answer; trying again.");
 }
 
-change({ facts: await readFacts() });
+const facts = await readFacts();
+Object.assign(state, remembered(facts));
+remember();
+change({ facts });
 change({ user: state.user, place: state.place });
-byId("entry").focus();
+if (state.place === "home") void openHome(state.user);
+else byId("entry").focus();

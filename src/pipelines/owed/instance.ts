@@ -1,5 +1,6 @@
 import {
   ABSENT_AFTER_REFUSAL_MS,
+  ABSENT_FOR_MS,
   type AbsenceRecord,
   AwsFault,
   type Cloud,
@@ -17,11 +18,17 @@ import {
 import type { DischargeContext, ObligationKind } from "../../engine/obligation.ts";
 import { sleep } from "../../util/clock.ts";
 import { messageOf } from "../../util/errors.ts";
+import { formatTime } from "../../util/format.ts";
 import type { JsonObject } from "../../util/json.ts";
 import { OWED } from "./kinds.ts";
 
 /** That AWS had definitely no room for an attempt, and where there may be some. */
-export type Refused = { readonly message: string; readonly elsewhere: Elsewhere };
+export type Refused = {
+  readonly message: string;
+  readonly elsewhere: Elsewhere;
+  /** AWS's own word for it; not in what an older version journaled. */
+  readonly code?: string;
+};
 
 /** An outage of its SSH, as written down: an absolute deadline that a restart of the bot does not move. */
 export type OutageRecord = {
@@ -154,9 +161,20 @@ async function confirm(
     const absence = recordSighting(context.facts.absence ?? NOTHING_SEEN, sighting);
     await context.learn({ absence: absence as AbsenceRecord & JsonObject });
     if (judgeAbsence(absence, context.now(), absentForMs).gone) return;
+    if (absence.absentSince !== null) await expectAbsence(context, absence.absentSince, absentForMs);
     await sleep(absence.absentSince === null ? LOOK_PAUSE_MS : 5_000, signal);
     signal.throwIfAborted();
   }
+}
+
+/** AWS forgets an instance within about an hour of its end: then there is nothing to see but that it stays away. */
+async function expectAbsence(
+  context: DischargeContext<InstanceFacts>,
+  since: number,
+  forMs = ABSENT_FOR_MS,
+): Promise<void> {
+  const by = since + forMs;
+  await context.expect(by, `AWS shows no sign of it: counts as gone at ${formatTime(by)}`);
 }
 
 function isUp({ state }: Instance): boolean {

@@ -23,6 +23,7 @@ import type { InstanceFacts, Refused } from "../owed/instance.ts";
 import { OWED } from "../owed/kinds.ts";
 import type { SlotContext } from "../services.ts";
 import { findLateLaunch } from "./late-launch.ts";
+import { noCapacity, type Refusal } from "./no-capacity.ts";
 
 /** Over the longest life of the slot, so that the bot, if it lives, always comes first. In ms. */
 const DEAD_MAN_MARGIN_MS = 60 * 60_000;
@@ -84,13 +85,13 @@ export async function startInstance(
   const now = await run.now("launch");
   const deadMan = { powerOffAt: now + slot.maxTtl + DEAD_MAN_MARGIN_MS, madeAt: now };
   let candidates: readonly LaunchCandidate[] = launchCandidates(slot.instanceType, slot.subnets);
-  const refusals: string[] = [];
+  const refusals: Refusal[] = [];
   for (;;) {
     const [candidate] = candidates;
     if (!candidate) throw noCapacity(context.name, refusals);
     const launched = await launchOne(run, context, { candidate, image, deadMan });
     if (!("refused" in launched)) return await awaitAddress(run, context, launched.owed, launched.instanceId);
-    refusals.push(`${candidate.instanceType} in ${candidate.subnetId}: ${launched.refused}`);
+    refusals.push({ ...candidate, ...launched.refused });
     candidates = remainingCandidates(candidates, candidate, launched.elsewhere);
   }
 }
@@ -98,7 +99,7 @@ export async function startInstance(
 type Attempt = { candidate: LaunchCandidate; image: Image; deadMan: InstanceFacts["deadMan"] };
 type Launched =
   | { readonly owed: Owed<InstanceFacts>; readonly instanceId: string }
-  | { readonly refused: string; readonly elsewhere: Elsewhere };
+  | { readonly refused: Pick<Refusal, "code" | "message">; readonly elsewhere: Elsewhere };
 
 async function launchOne(
   run: Run,
@@ -119,15 +120,19 @@ async function launchOne(
   } catch (error) {
     if (!(error instanceof SlipwayError) || error.code !== NO_ROOM) throw error;
     // From the error's fields, since a replay has only what the journal holds of it.
-    return { refused: error.message, elsewhere: elsewhereOf(error.fields.elsewhere) };
+    const code = typeof error.fields.code === "string" ? error.fields.code : "no capacity";
+    return {
+      refused: { code, message: error.message },
+      elsewhere: elsewhereOf(error.fields.elsewhere),
+    };
   }
 }
 
 /** The code of an attempt that AWS has definitely refused for want of room; another one may have it. */
 const NO_ROOM = "no_room_here";
 
-function noRoom({ message, elsewhere }: Refused): SlipwayError {
-  return new SlipwayError(NO_ROOM, message, { fields: { elsewhere } });
+function noRoom({ message, elsewhere, code }: Refused): SlipwayError {
+  return new SlipwayError(NO_ROOM, message, { fields: { elsewhere, ...(code !== undefined && { code }) } });
 }
 
 function elsewhereOf(value: unknown): Elsewhere {
@@ -165,7 +170,11 @@ async function sendLaunch(
           await owed.created({ instanceId: late.id });
           return { instanceId: late.id };
         }
-        const refused = { message: error.message, elsewhere: error.elsewhere ?? "none" };
+        const refused: Refused = {
+          message: error.message,
+          elsewhere: error.elsewhere ?? "none",
+          ...(error.awsCode !== undefined && { code: error.awsCode }),
+        };
         await owed.learn({ refused });
         await owed.strike(`AWS refused: ${error.awsCode}`);
         throw noRoom(refused);
@@ -252,12 +261,4 @@ async function awaitAddress(
   const { hostKey, request } = owed.facts;
   const standing = { instanceId, address: found, ami: request.imageId, sha: run.sha, pr: run.pr };
   return { instanceId, address: found, hostKey, standing };
-}
-
-function noCapacity(slot: string, refusals: readonly string[]): SlipwayError {
-  return new SlipwayError("no_capacity", `AWS has no capacity for ${slot} now: ${refusals.join("; ")}`, {
-    fields: { refusals: [...refusals] },
-    remedy:
-      "Nothing was launched. Try again later, or add instance types or subnets in other zones to the slot.",
-  });
 }

@@ -12,7 +12,7 @@ import {
   runServiceStep,
   StepFailed,
 } from "../../remote/index.ts";
-import { messageOf } from "../../util/errors.ts";
+import { messageOf, SlipwayError } from "../../util/errors.ts";
 import type { JobFacts } from "../owed/jobs.ts";
 import { OWED } from "../owed/kinds.ts";
 import type { SlotContext } from "../services.ts";
@@ -141,10 +141,21 @@ async function perform(
   } catch (error) {
     // Every try has ended by itself; after an abort or a lost connection a job may still run and stays owed.
     if (error instanceof StepFailed && !journaled.signal.aborted) await jobs.ended(journaled.signal);
-    throw error;
+    throw step.continueOnError && !journaled.signal.aborted ? passedOver(error) : error;
   } finally {
     unwatch();
   }
+}
+
+/** The same error, marked for whoever tells of it: the run goes on. */
+function passedOver(error: unknown): unknown {
+  if (!(error instanceof SlipwayError) || leavesRunAlone(error)) return error;
+  const { code, message, remedy, fields } = error;
+  return new SlipwayError(code, message, {
+    cause: error,
+    fields: { ...fields, wentOn: true },
+    ...(remedy !== undefined && { remedy }),
+  });
 }
 
 const NOTE_OFFSET_EVERY_MS = 1_000;

@@ -43,13 +43,14 @@ export class Stand {
 
   /**
    * Another bot with an empty database on an empty cloud: what went wrong before does not spoil what follows.
-   * `patches` make another version of it (see test/crash/patch-source.ts), for controls.
+   * `patches` make another version of it (see test/crash/patch-source.ts), for controls; `env` is its environment's.
    */
-  async renew(patches: readonly Patch[] = []): Promise<void> {
+  async renew(patches: readonly Patch[] = [], env: Readonly<Record<string, string>> = {}): Promise<void> {
     await this.#trial.end();
     await resetCloud(this.yard);
     this.#trial = new Trial(this.yard, `bot-${++this.#bots}`);
-    await this.#start(patches.length > 0 ? changed(...patches) : {});
+    const patched = patches.length > 0 ? changed(...patches) : { preload: [], env: {} };
+    await this.#start({ preload: patched.preload, env: { ...env, ...patched.env } });
   }
 
   async close(): Promise<void> {
