@@ -73,8 +73,13 @@ it("SIGHUP in the middle of a run: a bad file changes nothing, a changed one the
     step.name === "After" ? { name: "After the change", run: "echo made by the new one" } : step,
   );
   changed.slots.defaults.instanceType = ["t3a.large"];
+  changed.access.roles.viewer = { ...changed.access.roles.viewer, github: ["wriet"] };
   writeFileSync(configFile(), stringify(changed));
+  const warning = /taken for the login wriet/;
+  // The control: it was not there before.
+  expect(logged().filter(({ msg }) => warning.test(msg))).toEqual([]);
   await reload(/configuration read again/);
+  expect(logged().filter(({ msg }) => warning.test(msg))).toHaveLength(1);
 
   barrier.letGo("stg1");
   expect((await stand.ended(first.id)).state).toBe("succeeded");
