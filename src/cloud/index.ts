@@ -21,7 +21,14 @@ export { AWS_FAULT_KINDS, AwsFault, type AwsFaultKind, isPassing } from "./error
 export { iamPolicy, type PolicyDocument, type PolicyInput, type PolicySlot } from "./iam-policy.ts";
 export type { CallerIdentity } from "./identity.ts";
 export type { Image } from "./image.ts";
-export { INSTANCE_STATES, type Instance, InstanceDied, type InstanceState, isAlive } from "./instance.ts";
+export {
+  awsReason,
+  INSTANCE_STATES,
+  type Instance,
+  InstanceDied,
+  type InstanceState,
+  isAlive,
+} from "./instance.ts";
 export {
   buildLaunchRequest,
   clientToken,
