@@ -117,13 +117,16 @@ export function slackDate(at: number): string {
  * without room is followed by another one, or by the run's own failure.
  */
 const TOLD_ELSEWHERE = new Set(["stopped_beside_failure", "cancelled", "no_room_here"]);
+/** Told by the tests' results, unless the suite left none: then by its last lines. */
 const VERDICT = "Judge the results";
 
 /** The replies that the run's thread should have by now, in their order. Pure. */
 export function threadReplies(story: Story): Reply[] {
   const failed = story.steps.filter(
-    ({ state, error, name }) =>
-      state === "failed" && name !== VERDICT && !TOLD_ELSEWHERE.has(error?.code ?? ""),
+    ({ state, error, name, path }) =>
+      state === "failed" &&
+      !(name === VERDICT && (story.tails.get(path) ?? []).length === 0) &&
+      !TOLD_ELSEWHERE.has(error?.code ?? ""),
   );
   const replies: Reply[] = [
     ...stageReplies(story),

@@ -3,7 +3,15 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { RUNNERS } from "../../src/config/schema/tests.ts";
 import { runnerNames, testRunners } from "../../src/testing/index.ts";
-import { requestIn, runnerIn, sampleSuite, settingsFor, temporaryFolder, writeSuite } from "./helpers.ts";
+import {
+  finished,
+  requestIn,
+  runnerIn,
+  sampleSuite,
+  settingsFor,
+  temporaryFolder,
+  writeSuite,
+} from "./helpers.ts";
 
 const one = 'import { test } from "@playwright/test"; test("one", () => {});';
 
@@ -73,4 +81,6 @@ test("a browser that is no project of the suite: a clear failure even without pr
   const run = await runnerIn(folder).run(requestIn(folder, settingsFor(directory, { browsers: ["edge"] })));
   expect(run).toMatchObject({ verdict: { ok: false, code: "tests_not_started" } });
   expect(JSON.stringify(run)).toMatch(/Project\(s\) .{0,4}edge/);
+  // What it said last goes to whoever judges the results, since there is nothing else to tell.
+  expect(finished(run).verdict.tail?.join("\n")).toMatch(/Project\(s\) .{0,4}edge/);
 }, 60_000);
