@@ -94,8 +94,10 @@ async function metrics({ metrics, registries }: HttpOptions, response: ServerRes
 
 async function slots({ services }: HttpOptions, { response }: Visit): Promise<void> {
   const { engine, clock } = services;
-  const leases = await leasesOf(engine, Object.keys(services.config().config.slots));
-  const forms = await Promise.all(leases.map((lease) => slotForm(engine, lease, clock.now())));
+  const { config } = services.config();
+  const leases = await leasesOf(engine, Object.keys(config.slots));
+  const parts = { engine, config, now: clock.now() };
+  const forms = await Promise.all(leases.map((lease) => slotForm(parts, lease)));
   sendJson(response, 200, { slots: forms });
 }
 

@@ -121,14 +121,28 @@ export interface LeaseView {
   /** `{ instanceId, address, sha, ami, … }` of what stands there. */
   readonly facts: JsonObject;
   readonly hasEnvironment: boolean;
+  /** For whom it is held: now, or when the run at work there has ended, as far as that is known. */
+  readonly hold: HoldView | null;
+}
+
+export interface HoldView {
+  readonly mode: "kept" | "locked";
+  readonly holder: Person | null;
+  /** A locked one's null: until it is unlocked. A kept one's null: it begins when the run has ended. */
+  readonly until: number | null;
+  /** What is left of it when the run at work has ended, in ms: a kept environment's time stands still meanwhile. */
+  readonly remainingMs: number | null;
 }
 
 export interface QueueEntry {
   readonly runId: number;
   readonly requestedBy: Person;
   readonly candidates: readonly string[];
+  /** From 1, in the order in which they will run: whom a resource is held for goes before the others. */
   readonly position: number;
   readonly requestedAt: number;
+  /** What the run will leave of its resource; undefined: what it finds. */
+  readonly leaves: "held" | "free" | undefined;
 }
 
 /** An expected "no": nothing was started. */
@@ -220,6 +234,7 @@ export interface EngineApi {
   }): Promise<readonly ObligationView[]>;
   /** A lease for every resource asked for; one never used is `free`. */
   leases(resources: readonly string[]): Promise<readonly LeaseView[]>;
+  /** Who waits, in the order of their turns; over all resources in the order in which they came. */
   queue(resource?: string): Promise<readonly QueueEntry[]>;
   /** Lines of a run's log after `afterSeq`, oldest first. */
   log(

@@ -33,18 +33,25 @@ const KEPT_KINDS = [OWED.instance, OWED.target];
  */
 export function launchPipeline(services: PipelineServices) {
   // Version 1 removed what stood there at the beginning; its runs on an empty slot are the same.
-  return pipeline<LaunchInput>("launch", { version: 2, compatibleWith: [1] }, async (run, input) => {
-    const context = await slotContext(run, services);
-    await run.publish({ url: context.slot.url, ref: input.ref });
-    const earlier = await run.value("what stands there", async () => (await run.owed(OWED.instance)).length);
-    const { host } = await run.together({
-      tests: (run) => prepareTests(run, context, input.tests),
-      host: (run) => bringUp(run, context, input, { isFirst: earlier === 0 }),
-    });
-    if (earlier > 0) await replaceEarlier(run, context, input, host);
-    else await putFirst(run, context, input, host);
-    await runTests(run, context, { choice: input.tests, failedOnly: false, host, subject: input });
-  });
+  return pipeline<LaunchInput>(
+    "launch",
+    { version: 2, compatibleWith: [1], leaves: ({ keep }) => (keep ? "held" : "free") },
+    async (run, input) => {
+      const context = await slotContext(run, services);
+      await run.publish({ url: context.slot.url, ref: input.ref });
+      const earlier = await run.value(
+        "what stands there",
+        async () => (await run.owed(OWED.instance)).length,
+      );
+      const { host } = await run.together({
+        tests: (run) => prepareTests(run, context, input.tests),
+        host: (run) => bringUp(run, context, input, { isFirst: earlier === 0 }),
+      });
+      if (earlier > 0) await replaceEarlier(run, context, input, host);
+      else await putFirst(run, context, input, host);
+      await runTests(run, context, { choice: input.tests, failedOnly: false, host, subject: input });
+    },
+  );
 }
 
 type Launched = Awaited<ReturnType<typeof startInstance>>;
