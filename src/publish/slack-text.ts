@@ -47,7 +47,7 @@ export function reasonText(reason: string): string {
 
 /** The run's message, edited in place. Pure. */
 export function messageText(story: Story): string {
-  const { run, steps, now, kept } = story;
+  const { run, steps, now } = story;
   const from = run.startedAt ?? run.createdAt;
   const left = timeLeft(story);
   const { instanceId } = run.facts;
@@ -56,7 +56,7 @@ export function messageText(story: Story): string {
   const tests = run.tests ? [countsText(run.tests)] : [];
   const why = run.reason !== null && run.state !== "succeeded" ? [reasonText(run.reason)] : [];
   const head = [headLine(story), state, ...why];
-  const foot = [...tests, ...keptText(kept)];
+  const foot = [...tests, ...keptText(story)];
   const room = LONGEST_MESSAGE - [...head, ...foot].join("\n").length;
   return [
     ...head,
@@ -100,10 +100,16 @@ export function ownError({ name, error }: StepView): string {
 }
 
 /** In the reader's own time zone. */
-function keptText(kept: Kept | null): string[] {
+function keptText({ run, kept }: Story): string[] {
   if (kept === null) return [];
   const url = kept.url === null ? "" : ` at ${linkText(kept.url)}`;
-  return [`Kept until ${slackDate(kept.until)}${url}`];
+  return [`${keptUntil(run, kept)}${url}`];
+}
+
+/** Until when what stands there does, and whose it is when it is not this run's. Pure. */
+export function keptUntil(run: RunView, kept: Kept): string {
+  const whose = kept.run === run.id ? "Kept" : `The environment of run #${kept.run} stands`;
+  return `${whose} until ${slackDate(kept.until)}`;
 }
 
 /** https://docs.slack.dev/messaging/formatting-message-text#date-formatting */
@@ -176,11 +182,12 @@ function failureText(story: Story, step: StepView): string {
   ].join("\n");
 }
 
-function endText({ run, steps, kept }: Story): string {
+function endText(story: Story): string {
+  const { run, steps } = story;
   const took = formatDuration((run.endedAt ?? run.createdAt) - (run.startedAt ?? run.createdAt));
   const head = `Run #${run.id} ${STATES[run.state]} after ${took}.`;
   const why = run.reason !== null && run.state !== "succeeded" ? [reasonText(run.reason)] : [];
-  return [head, ...why, ...cleanedText(steps), ...keptText(kept)].join("\n");
+  return [head, ...why, ...cleanedText(steps), ...keptText(story)].join("\n");
 }
 
 /** What the run created and owed is gone, or how much of it. */

@@ -10,7 +10,7 @@ export interface Story {
   readonly usual: Usual;
   /** Its place among those who wait, from 1; null when it does not wait. */
   readonly position: number | null;
-  /** What the run has left standing; null when nothing is. */
+  /** What the run has left standing, or has worked on; null when that stands no more. */
   readonly kept: Kept | null;
   readonly now: number;
 }
@@ -25,6 +25,8 @@ export interface Usual {
 
 export interface Kept {
   readonly slot: string;
+  /** Whose environment it is: the run that launched it. */
+  readonly run: number;
   readonly until: number;
   readonly url: string | null;
 }
