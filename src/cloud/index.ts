@@ -74,4 +74,5 @@ export {
   type TargetHealth,
   type TargetState,
 } from "./target-health.ts";
+export { type AwsTrouble, type TroubleListener, troubleText } from "./trouble.ts";
 export { buildUserData, type HostKey, type UserDataInput } from "./user-data.ts";
