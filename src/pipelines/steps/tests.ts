@@ -105,7 +105,8 @@ const LAST_WORDS = 3;
 
 /** What a suite said last that ended without results: its whole tail is in the thread. */
 function lastWords(tail: readonly string[]): string {
-  const said = tail.slice(-LAST_WORDS).map((line) => cutText(line.trim(), 200));
+  const words = tail.filter((line) => !/^\s*at /.test(line));
+  const said = words.slice(-LAST_WORDS).map((line) => cutText(line.trim(), 200));
   return said.length === 0 ? "" : ` It said last: ${said.join(" / ")}`;
 }
 

@@ -89,6 +89,9 @@ function tailOf(ending: Ending): readonly string[] {
   return ending.kind === "exited" ? worthTelling(ending.tail) : [];
 }
 
+/** Stack frames in libraries say nothing of the suite, and there are many of them. */
+const FOREIGN_FRAME = /^\s*at .*(?:\/node_modules\/|node:)/;
+
 function worthTelling(tail: readonly string[]): string[] {
-  return tail.filter((line) => line.trim() !== "").slice(-8);
+  return tail.filter((line) => line.trim() !== "" && !FOREIGN_FRAME.test(line)).slice(-8);
 }
