@@ -1,5 +1,5 @@
 import { defineCommand, flag, required } from "./lib/command.ts";
-import { findSlot, fromEngine } from "./lib/slots.ts";
+import { findSlotInUse, fromEngine } from "./lib/slots.ts";
 import { bold, code, lines, t, who } from "./lib/text.ts";
 import { nameOf } from "./lib/values.ts";
 import { announce, refuse } from "./services.ts";
@@ -14,7 +14,7 @@ export const clean = defineCommand({
   options: { force: flag("declare it clean: what could not be confirmed is struck out") },
   run: async (context, args) => {
     const { services, person, prefix } = context;
-    const slot = findSlot(context, args.slot);
+    const slot = await findSlotInUse(context, args.slot);
     if ("refused" in slot) return slot;
     const cleaned = await services.engine.clean(slot.name, person, { declareClean: args.force });
     if (cleaned.refused) {

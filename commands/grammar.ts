@@ -47,8 +47,15 @@ function parseTokens(tokens: readonly Token[], vocabulary: Vocabulary): ParsedCo
   const [first, ...rest] = tokens;
   if (!first) return { command: vocabulary.fallback, args: emptyArguments(vocabulary.fallback) };
   const command = vocabulary.commands.get(first.text.toLowerCase());
+  const help = tokens.some(asksForHelp) ? vocabulary.commands.get("help") : undefined;
+  // Who asks how a command is used does not want it done.
+  if (help) return { command: help, args: command && command !== help ? { command: command.name } : {} };
   if (!command) return unknownCommand(first.text, vocabulary);
   return new Reader(command, rest, vocabulary.prefix).read();
+}
+
+function asksForHelp({ text, quoted }: Token): boolean {
+  return !quoted && /^([-—–]+help|-h)$/i.test(text);
 }
 
 function unknownCommand(word: string, { commands, prefix }: Vocabulary): Refusal {

@@ -11,6 +11,7 @@ import { logs } from "./logs.ts";
 import { queue } from "./queue.ts";
 import { retry } from "./retry.ts";
 import { show } from "./show.ts";
+import { start } from "./start.ts";
 import { status } from "./status.ts";
 import { swap } from "./swap.ts";
 import { terminate } from "./terminate.ts";
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   unlock,
   extend,
   queue,
+  start,
   leave,
   cancel,
   retry,

@@ -3,6 +3,7 @@ import { chooseSlots } from "./lib/candidates.ts";
 import { defineCommand, flag, optional, optionalValue, value } from "./lib/command.ts";
 import { checkCommitOptions, pinCommit } from "./lib/commit.ts";
 import { describeLaunch } from "./lib/dry-run.ts";
+import { withOwnTargets } from "./lib/foreign-targets.ts";
 import { startRun } from "./lib/start.ts";
 import { chooseTests } from "./lib/tests.ts";
 import { code, t } from "./lib/text.ts";
@@ -44,15 +45,21 @@ export const launch = defineCommand({
         t`Give a shorter time, such as ${code(`--keep ${formatDuration(tooLong.config.ttl)}`)}.`,
       );
     }
+    const names = slots.map(({ name }) => name);
     const configs = slots.map(({ config }) => config);
     const commit = await pinCommit(context, configs, args);
     if ("refused" in commit) return commit;
     const keep = args.keep !== undefined || (configs[0]?.afterTests === "keep" && configs.length === 1);
     const plan = { commit, ami: args.ami ?? null, tests: tests.choice, keep, keepMs };
-    if (args["dry-run"]) return answer(describeLaunch(context, slots, plan));
+    if (args["dry-run"]) {
+      const own = await withOwnTargets(context, names);
+      if ("refused" in own) return own;
+      const would = slots.filter(({ name }) => own.includes(name));
+      return answer(describeLaunch(context, would, plan));
+    }
     return await startRun(context, {
       kind: "launch",
-      candidates: slots.map(({ name }) => name),
+      candidates: names,
       input: {
         sha: commit.sha,
         ref: commit.ref,

@@ -1,20 +1,25 @@
+import type { RunView } from "../src/engine/types.ts";
 import { defineCommand, required } from "./lib/command.ts";
-import { findSlot, fromEngine, runLink } from "./lib/slots.ts";
+import { isOneself, requireRequester } from "./lib/offers.ts";
+import { findRun } from "./lib/runs.ts";
+import { findSlotInUse, fromEngine, runLink } from "./lib/slots.ts";
+import { tellHolder } from "./lib/tell.ts";
 import { bold, code, t, who } from "./lib/text.ts";
-import { nameOf } from "./lib/values.ts";
-import { announce, refuse } from "./services.ts";
+import { slotOrRun } from "./lib/values.ts";
+import { announce, type CommandContext, type Outcome, refuse } from "./services.ts";
 
 export const leave = defineCommand({
   name: "leave",
-  summary: "Gives up your place in a slot's queue.",
+  summary: "Gives up your place in a slot's queue, or the turn that you are offered.",
   role: "developer",
   acts: true,
   repeatable: false,
-  positionals: { slot: required(nameOf("slot")) },
+  positionals: { slot: required(slotOrRun) },
   options: {},
   run: async (context, args) => {
     const { services, person, prefix } = context;
-    const slot = findSlot(context, args.slot);
+    if (typeof args.slot === "number") return await leaveAsRun(context, args.slot);
+    const slot = await findSlotInUse(context, args.slot);
     if ("refused" in slot) return slot;
     const left = await services.engine.leave(slot.name, person);
     if (!left.refused) {
@@ -30,3 +35,39 @@ export const leave = defineCommand({
     );
   },
 });
+
+/** Its requester, or a maintainer in their place, takes one run out of the queue. */
+async function leaveAsRun(context: CommandContext, runId: number): Promise<Outcome> {
+  const { services, person, prefix } = context;
+  const run = await findRun(context, runId);
+  if ("refused" in run) return run;
+  const refusal = requireRequester(context, run, "leave");
+  if (refusal) return refusal;
+  const link = runLink(services, run.id);
+  const left = await services.engine.withdraw(run.id, person);
+  if (left.refused) {
+    const now = (await services.engine.run(run.id)) ?? run;
+    return now.endedAt === null
+      ? refuse(
+          "not_queued",
+          t`${link} has begun and waits for nothing.`,
+          t`${code(`${prefix} cancel ${run.id}`)} stops it.`,
+        )
+      : refuse("not_queued", t`${link} has left the queue already: ${now.reason ?? now.state}`);
+  }
+  const where = bold(run.target ?? run.candidates.join(" or "));
+  return announce(t`${who(person)} has taken ${link} out of the queue for ${where}.`, {
+    tell:
+      (await wasOffered(context, run)) || isOneself(context, run.requestedBy)
+        ? []
+        : tellHolder(
+            run.requestedBy,
+            t`${who(person)} has taken ${link} out of the queue for ${where}. ${code(`${prefix} retry ${run.id}`)} asks again.`,
+          ),
+  });
+}
+
+/** Of a turn that was offered its person is told in any case, however it came to its end. */
+async function wasOffered({ services }: CommandContext, run: RunView): Promise<boolean> {
+  return (await services.engine.offer(run.id)) !== null;
+}

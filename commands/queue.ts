@@ -1,8 +1,8 @@
 import type { LeaseView, QueueEntry } from "../src/engine/types.ts";
 import { defineCommand, optional } from "./lib/command.ts";
 import { estimateStart, roughly, whenText } from "./lib/estimate.ts";
-import { findSlot, holderText, leaseOf, runLink } from "./lib/slots.ts";
-import { bold, lines, type Text, t, who } from "./lib/text.ts";
+import { findSlotInUse, holderText, leaseOf, runLink, slotsInUse } from "./lib/slots.ts";
+import { bold, lines, type Text, t, time, who } from "./lib/text.ts";
 import { nameOf } from "./lib/values.ts";
 import { answer, type CommandContext } from "./services.ts";
 
@@ -16,9 +16,9 @@ export const queue = defineCommand({
   options: {},
   run: async (context, args) => {
     const { services } = context;
-    const named = args.slot === undefined ? null : findSlot(context, args.slot);
+    const named = args.slot === undefined ? null : await findSlotInUse(context, args.slot);
     if (named && "refused" in named) return named;
-    const slots = named ? [named.name] : Object.keys(services.config().config.slots);
+    const slots = named ? [named.name] : await slotsInUse(services);
     const texts = await Promise.all(slots.map((slot) => queueOf(context, slot, named !== null)));
     const shown = texts.filter((text) => text !== null);
     return answer(shown.length === 0 ? t`Nobody waits for a slot.` : lines(...shown));
@@ -45,6 +45,8 @@ async function entryText(
   entry: QueueEntry,
 ): Promise<Text> {
   const now = services.clock.now();
+  if (entry.offer !== null)
+    return t`  ${entry.position}. ${who(entry.requestedBy)}, ${runLink(services, entry.runId)}: it is their turn until ${time(entry.offer.until)}`;
   const parts = { engine: services.engine, config: services.config().config, now };
   const when = whenText(await estimateStart(parts, lease, entries, entry.runId), now);
   const waits = roughly(now - entry.requestedAt);

@@ -3,7 +3,7 @@ import { defineCommand, optional } from "./lib/command.ts";
 import { roughly } from "./lib/estimate.ts";
 import { leasesOf } from "./lib/leases.ts";
 import { runLine, stepLine } from "./lib/run-text.ts";
-import { holderText, slotState } from "./lib/slots.ts";
+import { holderText, slotState, slotsInUse } from "./lib/slots.ts";
 import { closest } from "./lib/suggest.ts";
 import { bold, code, lines, link, type Text, t } from "./lib/text.ts";
 import { nameOf } from "./lib/values.ts";
@@ -19,7 +19,7 @@ export const status = defineCommand({
   options: {},
   run: async (context, args) => {
     const { config } = context.services.config();
-    const slots = Object.keys(config.slots);
+    const slots = await slotsInUse(context.services);
     const environments = Object.keys(config.environments);
     if (args.target === undefined) return answer(await board(context, slots, environments));
     const wanted = args.target.toLowerCase();
@@ -57,11 +57,13 @@ async function slotLine(context: CommandContext, lease: LeaseView): Promise<Text
   const waiting = (await services.engine.queue(lease.resource)).length;
   const queue = waiting === 0 ? null : t`; ${waiting} waiting`;
   const state = slotState(lease);
-  if (state === "free") return t`${bold(lease.resource)} free${queue}`;
+  const removed =
+    lease.resource in services.config().config.slots ? null : t`; not in the configuration any more`;
+  if (state === "free") return t`${bold(lease.resource)} free${queue}${removed}`;
   const left =
     lease.until === null ? null : t` (${roughly(Math.max(0, lease.until - services.clock.now()))} left)`;
   const held = state === "held" ? "held by " : `${state}: `;
-  return t`${bold(lease.resource)} ${held}${holderText(services, lease)}${left}${queue}`;
+  return t`${bold(lease.resource)} ${held}${holderText(services, lease)}${left}${queue}${removed}`;
 }
 
 async function oneSlot(context: CommandContext, name: string): Promise<Text> {

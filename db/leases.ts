@@ -12,6 +12,10 @@ export interface Hold {
   readonly reason: string | null;
   readonly since: number;
   readonly until: number | null;
+  /** Of what is kept: the run that keeps it. Not in what an older version wrote. */
+  readonly runId?: number;
+  /** Of what is kept: the lock that holds the resource when that has ended. */
+  readonly lock?: Hold | null;
 }
 
 export interface Lease {

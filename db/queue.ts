@@ -13,6 +13,9 @@ export interface Waiting {
   /** What runs, and with what. */
   readonly kind: string;
   readonly input: JsonObject;
+  readonly via: string;
+  /** The resource that is reserved for it until its requester answers. */
+  readonly offer: { readonly resource: string; readonly until: number } | null;
 }
 
 export async function enqueue(
@@ -35,6 +38,9 @@ export async function listQueue(db: Queryable): Promise<Waiting[]> {
   const rows = await db
     .selectFrom("queue")
     .innerJoin("runs", "runs.id", "queue.run_id")
+    .leftJoin("offers", (join) =>
+      join.onRef("offers.run_id", "=", "queue.run_id").on("offers.answer", "is", null),
+    )
     .select([
       "queue.id",
       "queue.run_id",
@@ -45,6 +51,9 @@ export async function listQueue(db: Queryable): Promise<Waiting[]> {
       "runs.requester_name",
       "runs.kind",
       "runs.input_json",
+      "runs.via",
+      "offers.resource",
+      "offers.until",
     ])
     .orderBy("queue.id")
     .execute();
@@ -57,6 +66,8 @@ export async function listQueue(db: Queryable): Promise<Waiting[]> {
     requestedBy: { id: row.requested_by, name: row.requester_name },
     kind: row.kind,
     input: parseJson<JsonObject>(row.input_json),
+    via: row.via,
+    offer: row.resource === null || row.until === null ? null : { resource: row.resource, until: row.until },
   }));
 }
 

@@ -53,6 +53,7 @@ export type RunChange = Partial<{
   reason: string | null;
   sha: string | null;
   pr: number | null;
+  configHash: string;
   startedAt: number;
   endedAt: number;
   fence: number;
@@ -71,6 +72,7 @@ export async function changeRun(db: Queryable, id: number, change: RunChange): P
     outcome,
     tests,
     facts,
+    configHash,
     startedAt,
     endedAt,
     cancelRequestedAt,
@@ -85,6 +87,7 @@ export async function changeRun(db: Queryable, id: number, change: RunChange): P
       ...(outcome !== undefined && { outcome_json: toJson(outcome) }),
       ...(tests !== undefined && { tests_json: tests === null ? null : toJson(tests) }),
       ...(facts !== undefined && { facts_json: toJson(facts) }),
+      ...(configHash !== undefined && { config_hash: configHash }),
       ...(startedAt !== undefined && { started_at: startedAt }),
       ...(endedAt !== undefined && { ended_at: endedAt }),
       ...(cancelRequestedAt !== undefined && { cancel_requested_at: cancelRequestedAt }),

@@ -12,6 +12,7 @@ export interface Schema {
   obligations: ObligationRow;
   leases: LeaseRow;
   queue: QueueRow;
+  offers: OfferRow;
   inbox: InboxRow;
   outbox: OutboxRow;
   posts: PostRow;
@@ -129,6 +130,20 @@ export interface QueueRow {
   candidates_json: string;
   adopt: number;
   requested_at: number;
+}
+
+/** A resource that was reserved for a run until its requester answers. */
+export interface OfferRow {
+  id: Generated<number>;
+  run_id: number;
+  resource: string;
+  offered_at: number;
+  until: number;
+  /** Null while it is open. */
+  answer: Generated<string | null>;
+  answered_at: Generated<number | null>;
+  answered_by: Generated<string | null>;
+  answerer_name: Generated<string | null>;
 }
 
 export interface InboxRow {

@@ -36,8 +36,18 @@ export async function viewSteps(db: Queryable, runId: number): Promise<StepView[
 }
 
 function viewOf(step: StoredStep): Omit<StepView, "kind"> {
-  const { path, name, state, attempt, startedAt, endedAt, detail, error } = step;
-  return { path, name, state, attempt, startedAt, endedAt, detail, error };
+  const { path, name, state, startedAt, endedAt, detail, error } = step;
+  return { path, name, state, attempt: attemptOf(step), startedAt, endedAt, detail, error };
+}
+
+/** A step may try within itself, as a configured one with `retries` does: who looks at it sees the last try. */
+function attemptOf({ attempt, result, error }: StoredStep): number {
+  return Math.max(attempt, triesIn(result), triesIn(error?.fields));
+}
+
+function triesIn(value: JsonValue | undefined): number {
+  const isRecord = typeof value === "object" && value !== null && "tries" in value;
+  return isRecord && typeof value.tries === "number" ? value.tries : 1;
 }
 
 /** Writes a step's row, new or changed. */

@@ -1,7 +1,14 @@
 import type { LeaseView } from "../../src/engine/types.ts";
 import type { JsonObject } from "../../src/util/json.ts";
 import type { CommandContext, Outcome, Refusal } from "../services.ts";
-import { findSlot, leaseOf, requireEnvironment, requireHolder, requireSettled } from "./slots.ts";
+import {
+  findSlot,
+  findSlotInUse,
+  leaseOf,
+  requireEnvironment,
+  requireHolder,
+  requireSettled,
+} from "./slots.ts";
 import { startRun } from "./start.ts";
 
 /**
@@ -14,7 +21,8 @@ export async function startOnSlot(
   kind: "update" | "swap" | "test" | "terminate",
   input: (lease: LeaseView) => Promise<JsonObject | Refusal>,
 ): Promise<Outcome> {
-  const slot = findSlot(context, written);
+  // What ends it works on a slot that was taken out of the configuration; the rest needs the slot's settings.
+  const slot = kind === "terminate" ? await findSlotInUse(context, written) : findSlot(context, written);
   if ("refused" in slot) return slot;
   const lease = await leaseOf(context.services, slot.name);
   const refusal =

@@ -7,12 +7,13 @@ import { requireRole } from "./roles.ts";
 import { closest } from "./suggest.ts";
 import { bold, code, link, type Part, type Text, t, time, who } from "./text.ts";
 
-/** What people and programs are told of a slot: a run is active · locked or kept · cleanup unconfirmed. */
+/** What people and programs are told of a slot: a run is active · locked, kept or offered · cleanup unconfirmed. */
 export const slotStates = ["free", "busy", "held", "dirty"] as const;
 export type SlotState = (typeof slotStates)[number];
 
 const STATE_OF_MODE: Readonly<Record<LeaseMode, SlotState>> = {
   free: "free",
+  offered: "held",
   run: "busy",
   kept: "held",
   locked: "held",
@@ -26,6 +27,26 @@ export function slotState({ mode }: LeaseView): SlotState {
 export interface NamedSlot {
   readonly name: string;
   readonly config: SlotConfig;
+}
+
+/**
+ * The slots of the configuration, and those that were taken out of it while somebody held, kept or waited for them:
+ * what still costs money or stops somebody is shown until it is over.
+ */
+export async function slotsInUse({ config, engine }: CommandServices): Promise<string[]> {
+  const { slots, environments } = config().config;
+  const removed = (await engine.inUse()).filter((name) => !(name in slots) && !(name in environments));
+  return [...Object.keys(slots), ...removed.sort()];
+}
+
+/** As {@link findSlot}, for what ends a hold or a wait: that works on a slot that was taken out as well. */
+export async function findSlotInUse(
+  context: CommandContext,
+  written: string,
+): Promise<{ readonly name: string } | Refusal> {
+  const names = await slotsInUse(context.services);
+  const name = names.find((known) => known.toLowerCase() === written.toLowerCase());
+  return name === undefined ? findSlot(context, written) : { name };
 }
 
 /** The slot of this name; a phone's capital letter is forgiven. */
@@ -63,20 +84,25 @@ export function boardLink({ dashboardUrl }: CommandServices, lease: LeaseView): 
   return dashboardUrl === null ? null : t` ${link("Board", `${dashboardUrl}/#slot-${lease.resource}`)}`;
 }
 
-/** Who holds a slot, why, since when, until when, and the run. */
-export function holderText(services: CommandServices, lease: LeaseView): Text {
-  const doing =
-    lease.mode === "run" && lease.runId !== null
-      ? t` (${runLink(services, lease.runId)} is at work)`
-      : lease.mode === "kept"
-        ? t` (a kept environment)`
-        : lease.mode === "dirty"
-          ? t` (being cleaned up)`
-          : null;
-  const why = lease.reason === null ? t`, no reason given` : t`: ${lease.reason}`;
+/**
+ * Who holds a slot, why, since when, until when, and the run.
+ *
+ * @param asked a person wants the slot and is refused: that nobody said why is told too
+ */
+export function holderText(services: CommandServices, lease: LeaseView, asked = true): Text {
+  const unsaid = asked ? t`, no reason given` : null;
+  const why = lease.reason === null ? unsaid : t`: ${lease.reason}`;
   const since = lease.since === null ? null : t`, since ${time(lease.since)}`;
   const until = lease.until === null ? null : t`, until ${time(lease.until)}`;
-  return t`${who(lease.holder)}${doing}${why}${since}${until}`;
+  return t`${who(lease.holder)}${doingText(services, lease)}${why}${since}${until}`;
+}
+
+function doingText(services: CommandServices, { mode, runId }: LeaseView): Text | null {
+  if (mode === "run" && runId !== null) return t` (${runLink(services, runId)} is at work)`;
+  if (mode === "offered" && runId !== null)
+    return t` (it is the turn of ${runLink(services, runId)}, which waits for their answer)`;
+  if (mode === "kept") return t` (a kept environment)`;
+  return mode === "dirty" ? t` (being cleaned up)` : null;
 }
 
 /**
@@ -109,7 +135,7 @@ export function requireHolder(
   );
 }
 
-/** Refuses while a run is at work or a cleanup is not confirmed: nobody changes such a slot by hand. */
+/** Refuses while a run is at work or is to be, or a cleanup is not confirmed: nobody changes such a slot by hand. */
 export function requireSettled(context: CommandContext, lease: LeaseView): Refusal | null {
   const { prefix, services } = context;
   if (lease.mode === "run" && lease.runId !== null) {
@@ -117,6 +143,13 @@ export function requireSettled(context: CommandContext, lease: LeaseView): Refus
       "slot_busy",
       t`${runLink(services, lease.runId)} of ${who(lease.holder)} is at work on ${bold(lease.resource)}.`,
       t`Wait for its end, or ${code(`${prefix} cancel ${lease.runId}`)}.`,
+    );
+  }
+  if (lease.mode === "offered" && lease.runId !== null) {
+    return refuse(
+      "slot_offered",
+      t`${bold(lease.resource)} is reserved for ${runLink(services, lease.runId)} of ${who(lease.holder)}, whose turn it is${lease.until === null ? null : t` until ${time(lease.until)}`}.`,
+      t`${code(`${prefix} start ${lease.resource}`)} begins it, ${code(`${prefix} leave ${lease.resource}`)} gives the turn up: for them or a maintainer.`,
     );
   }
   if (lease.mode === "dirty") {

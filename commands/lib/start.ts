@@ -2,11 +2,15 @@ import type { SubmitRequest } from "../../src/engine/types.ts";
 import type { JsonObject } from "../../src/util/json.ts";
 import { answer, type CommandContext, type Outcome, type Refusal, refuse } from "../services.ts";
 import { estimateStart, whenText } from "./estimate.ts";
+import { withOwnTargets } from "./foreign-targets.ts";
 import { boardLink, fromEngine, holderText, leaseOf, runLink } from "./slots.ts";
 import { bold, code, type Text, t } from "./text.ts";
 
 type Request = Pick<SubmitRequest, "kind" | "candidates" | "input"> &
   Partial<Pick<SubmitRequest, "reason" | "pr" | "sha" | "retryOf" | "adopt" | "noWait">>;
+
+/** Kinds of run that change what stands behind the slot's load balancer. */
+const CHANGES_TARGETS: readonly string[] = ["launch", "swap"];
 
 /** Hands a run to the engine and says what became of it: started, queued with an estimate, or known already. */
 export async function startRun(context: CommandContext, request: Request): Promise<Outcome> {
@@ -14,8 +18,13 @@ export async function startRun(context: CommandContext, request: Request): Promi
   const config = services.config();
   await services.rememberConfig(config);
   await context.turn();
+  const candidates = CHANGES_TARGETS.includes(request.kind)
+    ? await withOwnTargets(context, request.candidates)
+    : request.candidates;
+  if ("refused" in candidates) return candidates;
   const submitted = await services.engine.submit({
     ...request,
+    candidates,
     input: { ...request.input, ...originOf(context) },
     requestedBy: person,
     via,
@@ -28,13 +37,10 @@ export async function startRun(context: CommandContext, request: Request): Promi
   }
   const { run, position, repeated } = submitted;
   if (repeated) return answer(t`${runLink(services, run.id)} was already started by this.`, run);
-  const where = run.target ?? request.candidates.join(" or ");
+  const where = run.target ?? candidates.join(" or ");
   const what = t`${runLink(services, run.id)}: ${bold(request.kind)} of ${bold(where)}`;
   if (position === null) return { ...answer(t`${what} has started.`, run), begun: true };
-  return answer(
-    t`${what} is waiting. ${await queueText(context, request.candidates, run.id, position)}`,
-    run,
-  );
+  return answer(t`${what} is waiting. ${await queueText(context, candidates, run.id, position)}`, run);
 }
 
 /** Who has the slot that was named; null when several would have done, or when it came free meanwhile. */

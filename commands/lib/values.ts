@@ -119,6 +119,13 @@ export const runNumber: ValueType<number> = {
   },
 };
 
+/** A slot by its name, or a run by its number: no slot's name begins with a digit. */
+export const slotOrRun: ValueType<string | number> = {
+  placeholder: "slot|run",
+  wanted: "a slot's name or a run's number",
+  parse: (written) => (/^#?\d/.test(written) ? runNumber.parse(written) : nameOf("slot").parse(written)),
+};
+
 export type TestChoice = "all" | "none" | readonly Browser[];
 
 export const browsers: ValueType<readonly Browser[]> = {

@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import { Registry } from "prom-client";
 import { z } from "zod";
 import { leasesOf } from "../../commands/lib/leases.ts";
+import { slotsInUse } from "../../commands/lib/slots.ts";
 import type { JsonObject } from "../../src/util/json.ts";
 import { bearerOf, type Gate, same } from "./auth.ts";
 import { readBody } from "./body.ts";
@@ -94,9 +95,8 @@ async function metrics({ metrics, registries }: HttpOptions, response: ServerRes
 
 async function slots({ services }: HttpOptions, { response }: Visit): Promise<void> {
   const { engine, clock } = services;
-  const { config } = services.config();
-  const leases = await leasesOf(engine, Object.keys(config.slots));
-  const parts = { engine, config, now: clock.now() };
+  const leases = await leasesOf(engine, await slotsInUse(services));
+  const parts = { engine, config: services.config().config, now: clock.now() };
   const forms = await Promise.all(leases.map((lease) => slotForm(parts, lease)));
   sendJson(response, 200, { slots: forms });
 }

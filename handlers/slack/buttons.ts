@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { t } from "../../commands/lib/text.ts";
-import { type CommandServices, type Outcome, refuse } from "../../commands/services.ts";
+import { type CommandServices, type Origin, type Outcome, refuse } from "../../commands/services.ts";
 import type { RunView } from "../../src/engine/types.ts";
 import { EXTEND_BY, RUN_ACTIONS, type RunAction } from "../../src/publish/slack-actions.ts";
 import { sendAnswers } from "./answers.ts";
 import type { InTurn, SlackCommandOptions } from "./command.ts";
 import { HOME_LAUNCH } from "./home.ts";
 import { askerOf, interactor } from "./person.ts";
+import { originOf } from "./rows.ts";
 
 /** https://docs.slack.dev/reference/interaction-payloads/block_actions-payload */
 export const blockActions = z.object({
@@ -55,7 +56,8 @@ export async function handleButton(
     user: user.id,
     responseUrl: click.response_url ?? null,
   };
-  const words = await wordsOf(options.services, action, runId);
+  const run = await options.services.engine.run(runId);
+  const words = await wordsOf(options.services, action, runId, run);
   if ("refused" in words) return await sendAnswers(options, to, words);
   const place = click.container?.message_ts ?? click.container?.view_id ?? "home";
   const dispatched = await options.dispatch({
@@ -63,7 +65,7 @@ export async function handleButton(
     via: "slack",
     prefix: options.prefix,
     dedupeKey: BEGINS.has(action) ? `slack:button:${place}/${action}/${runId}` : `slack:${trigger}`,
-    origin: click.channel ? { channel: click.channel.id } : {},
+    origin: originOfClick(click, run),
     authority: () => options.authority(asker),
     turn: circumstances.turn,
     late: circumstances.late,
@@ -77,12 +79,20 @@ function actionOf(actionId: string | undefined): RunAction | null {
   return found ? (found[0] as RunAction) : null;
 }
 
+/** What begins by a press in somebody's own conversation with the bot is shown where the run before it is. */
+function originOfClick({ channel }: BlockActions, run: RunView | null): Origin {
+  const isDirect = channel?.id.startsWith("D") ?? false;
+  const shownIn = isDirect && run !== null ? originOf(run) : null;
+  const place = shownIn ?? channel?.id;
+  return place === undefined ? {} : { channel: place };
+}
+
 async function wordsOf(
   services: CommandServices,
   action: RunAction,
   runId: number,
+  run: RunView | null,
 ): Promise<readonly string[] | (Outcome & { refused: true })> {
-  const run = await services.engine.run(runId);
   if (run === null) return refuse("unknown_run", t`There is no run #${runId}. Nothing was started.`);
   if (ON_SLOT.has(action) && !(await isStanding(services, run)))
     return refuse(
@@ -92,6 +102,8 @@ async function wordsOf(
   const slot = run.target ?? "";
   const id = String(runId);
   const words: Record<RunAction, readonly string[]> = {
+    start: ["start", id],
+    pass: ["leave", id],
     cancel: ["cancel", id],
     logs: ["logs", id],
     retry: ["retry", id],

@@ -3,7 +3,7 @@ import type { Button, HomeView, KnownBlock } from "@slack/types";
 import type { Logger } from "pino";
 import { leasesOf } from "../../commands/lib/leases.ts";
 import { runLine } from "../../commands/lib/run-text.ts";
-import { holderText, slotState } from "../../commands/lib/slots.ts";
+import { holderText, slotState, slotsInUse } from "../../commands/lib/slots.ts";
 import { lines, type Text, t, toSlack, who } from "../../commands/lib/text.ts";
 import type { CommandServices } from "../../commands/services.ts";
 import type { LeaseView, Person, RunView } from "../../src/engine/types.ts";
@@ -35,7 +35,7 @@ const SPARE_VIEWS = 45;
 
 /** The board, as the bot's App Home shows it. */
 export async function homeView(services: CommandServices, redact: Redactor): Promise<HomeView> {
-  const slots = Object.keys(services.config().config.slots).slice(0, MOST_SLOTS);
+  const slots = (await slotsInUse(services)).slice(0, MOST_SLOTS);
   const leases = await leasesOf(services.engine, slots);
   const blocks = await Promise.all(leases.map((lease) => slotBlocks(services, lease)));
   const runs = await services.engine.runs({ limit: RUNS_SHOWN });
@@ -57,7 +57,7 @@ export async function homeView(services: CommandServices, redact: Redactor): Pro
 async function slotBlocks(services: CommandServices, lease: LeaseView): Promise<KnownBlock[]> {
   const { engine } = services;
   const state = slotState(lease);
-  const said = state === "free" ? null : t` · ${holderText(services, lease)}`;
+  const said = state === "free" ? null : t` · ${holderText(services, lease, false)}`;
   const url = services.config().config.slots[lease.resource]?.url ?? null;
   const head = t`${MARKS[state]} ${{ kind: "bold", text: lease.resource }} ${state}${said}`;
   const more = [
@@ -90,6 +90,8 @@ function buttons({ mode, resource, runId }: LeaseView, last: RunView | null): Bu
     const text = { type: "plain_text", text: "Launch", emoji: false } as const;
     return [{ type: "button", action_id: HOME_LAUNCH, value: resource, text }];
   }
+  if (mode === "offered" && runId !== null)
+    return [runButton("start", runId, resource), runButton("pass", runId, resource)];
   if (mode === "run" && runId !== null)
     return [runButton("cancel", runId, resource), runButton("logs", runId, resource)];
   if (mode === "kept" && last !== null)

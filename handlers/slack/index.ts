@@ -108,6 +108,7 @@ export function createSlack(options: SlackOptions): Slack {
       messages,
       isShown: (runId, channel) => isShown(options.guard.db, runId, channel),
       log,
+      clock: options.clock,
     }),
     inboxHandler: {
       lane: laneOf,

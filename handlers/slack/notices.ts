@@ -1,15 +1,17 @@
 import type { KnownBlock } from "@slack/types";
 import type { Logger } from "pino";
 import { leasesOf } from "../../commands/lib/leases.ts";
-import { runLink } from "../../commands/lib/slots.ts";
-import { bold, code, type Text, t, time, toSlack } from "../../commands/lib/text.ts";
+import { runLink, slotsInUse } from "../../commands/lib/slots.ts";
+import { bold, code, type Text, t, time, toSlack, who } from "../../commands/lib/text.ts";
 import type { CommandServices } from "../../commands/services.ts";
 import type { Outbox } from "../../src/engine/outbox.ts";
-import type { LeaseView, Person, RunView } from "../../src/engine/types.ts";
-import { standingButtons } from "../../src/publish/slack-actions.ts";
+import type { LeaseView, OfferView, Person, RunView } from "../../src/engine/types.ts";
+import { offerButtons, retryButton, standingButtons } from "../../src/publish/slack-actions.ts";
 import { messageOf } from "../../src/util/errors.ts";
+import { slackUserOf } from "../../src/util/mention.ts";
 import type { Redactor } from "../../src/util/redact.ts";
 import { SLACK_SOURCE } from "./entrance.ts";
+import { TELL_FOR_MS } from "./rows.ts";
 
 /** Before an environment's or a hold's end, its holder is told so early, in ms. */
 const WARN_BEFORE_MS = 15 * 60_000;
@@ -27,7 +29,7 @@ export interface NoticeOptions {
 }
 
 /**
- * Words to one person alone: your turn has come, your environment ends soon. What there is to say is read from the
+ * Words to one person alone: your turn has come, or is over, your environment ends soon. What there is to say is read from the
  * present state again and again, and each thing has a key, so that a restart neither loses nor repeats it.
  */
 export class Notices {
@@ -56,7 +58,7 @@ export class Notices {
   }
 
   #look(): void {
-    this.#looking ??= Promise.all([this.#turns(), this.#ends()])
+    this.#looking ??= Promise.all([this.#turns(), this.#offers(), this.#ends()])
       .then(() => {})
       .catch((error) =>
         this.#options.log.warn({ err: messageOf(error) }, "a notice could not be written down"),
@@ -72,15 +74,51 @@ export class Notices {
     for (const run of runs) {
       const waited = (run.startedAt ?? run.createdAt) - run.createdAt;
       if (waited < (this.#options.longWaitMs ?? LONG_WAIT_MS) || run.target === null) continue;
+      const offer = await services.engine.offer(run.id);
+      if (offer !== null && this.#answeredThemselves(offer, run)) continue;
       const text = t`It is your turn: ${bold(run.target)} is yours, and ${runLink(services, run.id)} (${run.kind}) has begun. ${code(`/stg cancel ${run.id}`)} if you do not need it any more.`;
       await this.#tell(run.requestedBy, `turn/${run.uuid}`, text);
     }
   }
 
+  /** A turn that is offered, and one that is over without its person's having said so. */
+  async #offers(): Promise<void> {
+    const { services } = this.#options;
+    for (const offer of await services.engine.offers(services.clock.now() - TELL_FOR_MS)) {
+      const run = offer.answer === "started" ? null : await services.engine.run(offer.runId);
+      if (run === null || this.#answeredThemselves(offer, run)) continue;
+      const key = `offer/${run.uuid}/${offer.offeredAt}`;
+      if (offer.answer === null) {
+        const stale = { staleAt: offer.until };
+        await this.#tell(
+          run.requestedBy,
+          key,
+          offerText(services, offer, run),
+          [offerButtons(run.id)],
+          stale,
+        );
+      } else
+        await this.#tell(run.requestedBy, `${key}/over`, overText(services, offer, run), [
+          retryButton(run.id),
+        ]);
+    }
+  }
+
+  #answeredThemselves({ answeredBy }: OfferView, { requestedBy }: RunView): boolean {
+    return (
+      answeredBy !== null &&
+      (answeredBy.id === requestedBy.id || this.#userOf(answeredBy) === this.#userOf(requestedBy))
+    );
+  }
+
+  #userOf(person: Person): string | null {
+    return slackUserOf(person.id, this.#options.services.config().config.access.people);
+  }
+
   async #ends(): Promise<void> {
     const { services } = this.#options;
     const now = services.clock.now();
-    const leases = await leasesOf(services.engine, Object.keys(services.config().config.slots));
+    const leases = await leasesOf(services.engine, await slotsInUse(services));
     for (const lease of leases) {
       const { mode, until, holder, resource } = lease;
       if ((mode !== "kept" && mode !== "locked") || holder === null || until === null) continue;
@@ -98,9 +136,16 @@ export class Notices {
     return last ? [standingButtons(last.id, lease.resource)] : [];
   }
 
-  async #tell(person: Person, key: string, said: Text, buttons: readonly KnownBlock[] = []): Promise<void> {
-    const user = /^slack:(.+)$/.exec(person.id)?.[1];
-    if (user === undefined) return;
+  /** @param more.staleAt said no more from then on, ms since 1970 */
+  async #tell(
+    person: Person,
+    key: string,
+    said: Text,
+    buttons: readonly KnownBlock[] = [],
+    more: { staleAt?: number } = {},
+  ): Promise<void> {
+    const user = this.#userOf(person);
+    if (user === null) return;
     const text = this.#options.redact.text(toSlack(said));
     const section: KnownBlock = { type: "section", text: { type: "mrkdwn", text } };
     const blocks = buttons.length === 0 ? [] : [section, ...buttons];
@@ -108,7 +153,7 @@ export class Notices {
       surface: SLACK_SOURCE,
       kind: "direct",
       lane: user,
-      body: { text, user, blocks: JSON.stringify(blocks) },
+      body: { text, user, blocks: JSON.stringify(blocks), ...more },
       dedupeKey: `slack:${key}`,
     });
   }
@@ -119,4 +164,20 @@ function endText({ mode, resource }: LeaseView, until: number): Text {
   return mode === "kept"
     ? t`Your environment on ${bold(resource)} ends ${time(until)}: it is terminated then, and the slot is free. ${more}`
     : t`Your hold of ${bold(resource)} ends ${time(until)}: the slot is free then. ${more}`;
+}
+
+function offerText(services: CommandServices, { resource, until }: OfferView, run: RunView): Text {
+  const slot = bold(resource);
+  const what = t`It is your turn: ${slot} is reserved for ${runLink(services, run.id)} (${run.kind}), which you asked for ${time(run.createdAt)}.`;
+  return t`${what} Start it until ${time(until)} (${code(`/stg start ${run.id}`)}), or pass (${code(`/stg leave ${run.id}`)}); without an answer it leaves the queue then, and the slot goes to the next in line.`;
+}
+
+function overText(services: CommandServices, { resource, until, answeredBy }: OfferView, run: RunView): Text {
+  const slot = bold(resource);
+  const link = runLink(services, run.id);
+  const why =
+    answeredBy === null
+      ? t`${slot} was reserved for ${link} until ${time(until)}, and nobody answered`
+      : t`${who(answeredBy)} has given up your turn on ${slot}`;
+  return t`${why}: ${link} has left the queue, and the slot goes to the next in line. Nothing was started. To ask for the same again, at the end of the queue: ${code(`/stg retry ${run.id}`)}.`;
 }

@@ -14,7 +14,7 @@ import { Backoff } from "./backoff.ts";
 import type { Budget } from "./budget.ts";
 import { type Content, isDefinite, type Messages } from "./messages.ts";
 import { Pictures } from "./pictures.ts";
-import { blank, contentOf, HOPELESS_ID, hashOf, isHopeless, SURFACE, TELL_FOR_MS } from "./rows.ts";
+import { blank, contentOf, HOPELESS_ID, hashOf, isHopeless, originOf, SURFACE, TELL_FOR_MS } from "./rows.ts";
 import type { Stories } from "./stories.ts";
 
 export interface PosterOptions {
@@ -252,12 +252,4 @@ function joined(replies: readonly Reply[]): Reply[][] {
     else groups.push([reply]);
   }
   return groups;
-}
-
-/** Where the run was asked for, when that was a channel. */
-function originOf(run: RunView): string | null {
-  const origin = run.input.origin;
-  const channel =
-    typeof origin === "object" && origin !== null && "channel" in origin ? origin.channel : null;
-  return typeof channel === "string" ? channel : null;
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Queryable } from "../../db/connection.ts";
 import { listPosts, type Post } from "../../db/posts.ts";
+import type { RunView } from "../../src/engine/types.ts";
 import { planBlocks, sectionBlocks } from "../../src/publish/slack-blocks.ts";
 import { messageText } from "../../src/publish/slack-text.ts";
 import type { Story } from "../../src/publish/story.ts";
@@ -35,6 +36,14 @@ export function blank(runId: number, key: string): Post {
     sentRevision: 0,
     attempts: 0,
   };
+}
+
+/** Where the run was asked for, when that was a channel. */
+export function originOf(run: RunView): string | null {
+  const origin = run.input.origin;
+  const channel =
+    typeof origin === "object" && origin !== null && "channel" in origin ? origin.channel : null;
+  return typeof channel === "string" ? channel : null;
 }
 
 export function contentOf(story: Story): Content {

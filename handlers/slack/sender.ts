@@ -3,6 +3,7 @@ import type { KnownBlock } from "@slack/types";
 import type { Logger } from "pino";
 import { z } from "zod";
 import type { Send, Sent } from "../../src/engine/outbox.ts";
+import type { Clock } from "../../src/util/clock.ts";
 import { messageOf } from "../../src/util/errors.ts";
 import { cutText } from "../../src/util/format.ts";
 import type { Budget } from "./budget.ts";
@@ -28,6 +29,8 @@ export const outgoing = {
     user: z.string(),
     /** Block Kit as JSON; `[]` for words alone. */
     blocks: z.string().optional(),
+    /** Said no more from then on, ms since 1970: what it is about is over. */
+    staleAt: z.number().optional(),
   }),
 } as const;
 
@@ -89,6 +92,7 @@ export interface SenderParts {
   /** Whether a run's message is in the channel. */
   readonly isShown: (runId: number, channel: string) => Promise<boolean>;
   readonly log: Logger;
+  readonly clock: Clock;
 }
 
 /**
@@ -96,7 +100,7 @@ export interface SenderParts {
  * for; what went to a response address cannot be, and a reply that its author sees twice does no harm.
  */
 export function createSender(
-  { client, budget, messages, isShown, log }: SenderParts,
+  { client, budget, messages, isShown, log, clock }: SenderParts,
   fetchFn: typeof fetch = fetch,
 ): Send {
   const say = async (
@@ -153,9 +157,10 @@ export function createSender(
     }
   };
   const direct = async (
-    { text, user, blocks = "[]" }: OutgoingBody<"direct">,
+    { text, user, blocks = "[]", staleAt }: OutgoingBody<"direct">,
     { mark, since }: Attempt,
   ): Promise<void> => {
+    if (staleAt !== undefined && staleAt <= clock.now()) return;
     if (since !== null && (await messages.findDirect(user, mark, since)) !== null) return;
     await say(user, text, mark, JSON.parse(blocks) as KnownBlock[]);
   };

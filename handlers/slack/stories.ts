@@ -22,12 +22,13 @@ export class Stories {
   async of(run: RunView): Promise<Story> {
     const { engine } = this.#services;
     const steps = await engine.steps(run.id);
-    const [usual, position, kept] = await Promise.all([
+    const [usual, position, offer, kept] = await Promise.all([
       this.#usual(run, steps),
       this.#position(run),
+      this.#offer(run),
       this.#kept(run),
     ]);
-    return { run, steps, tails: tailsOf(steps), usual, position, kept, now: this.#clock.now() };
+    return { run, steps, tails: tailsOf(steps), usual, position, offer, kept, now: this.#clock.now() };
   }
 
   async #usual(run: RunView, steps: readonly StepView[]): Promise<Usual> {
@@ -61,6 +62,13 @@ export class Stories {
     if (run.state !== "queued") return null;
     const waiting = await this.#services.engine.queue(run.candidates[0]);
     return waiting.find(({ runId }) => runId === run.id)?.position ?? null;
+  }
+
+  async #offer(run: RunView): Promise<Story["offer"]> {
+    if (run.state !== "queued") return null;
+    const offer = await this.#services.engine.offer(run.id);
+    if (offer === null || offer.answer !== null) return null;
+    return { slot: offer.resource, until: offer.until };
   }
 
   /** What this run has left standing, or has worked on, if its time to live is still to come. */

@@ -25,6 +25,7 @@ import { systemClock } from "../util/clock.ts";
 import { Redactor } from "../util/redact.ts";
 import { AwsMetrics } from "./aws-metrics.ts";
 import { Configurations } from "./configurations.ts";
+import { handOffBy } from "./hand-off.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { createLog } from "./log.ts";
 import { derivedKey, masterSecret } from "./secret.ts";
@@ -133,6 +134,7 @@ async function openCore({ settings, loaded }: BotInput, place: Place) {
   const environment = () => currentEnvironment(place.processEnv, place.cwd);
   const holder = createConfigHolder(loaded, environment);
   const configurations = new Configurations(database.db, environment, redact);
+  await configurations.remember(loaded);
   const awsMetrics = new AwsMetrics();
   const cloud = createCloud({
     onCall: (call) => awsMetrics.observe(call),
@@ -154,6 +156,9 @@ async function openCore({ settings, loaded }: BotInput, place: Place) {
     kinds: registerKinds(new ObligationKinds(), services),
     log,
     redact,
+    configHash: () => configurations.newest,
+    // Without Slack nobody could be asked.
+    ...(settings.slack && { handOff: handOffBy(() => holder.current().config) }),
   });
   const commandServices = createCommandServices({ engine, holder, configurations, settings, log });
   const dispatch = createDispatch({
@@ -203,6 +208,7 @@ async function reload({ holder, log, redact, configurations }: Core, configFile:
   }
   for (const [name, value] of result.loaded.secrets) redact.add(name, value);
   configurations.forget();
+  await configurations.remember(result.loaded);
   tellWarnings(log, result.loaded);
   log.info(
     { changed: result.changed, config: result.loaded.hash.slice(0, 12) },

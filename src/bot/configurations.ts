@@ -16,6 +16,7 @@ export class Configurations {
   readonly #env: () => Environment;
   readonly #redact: Redactor;
   readonly #known = new Map<string, Config>();
+  #newest: string | undefined;
 
   constructor(db: Database, env: () => Environment, redact: Redactor) {
     this.#db = db;
@@ -25,6 +26,12 @@ export class Configurations {
 
   async remember(loaded: { hash: string; raw: JsonValue }): Promise<void> {
     await rememberConfig(this.#db, loaded.hash, loaded.raw, Date.now());
+    this.#newest = loaded.hash;
+  }
+
+  /** The hash of the one that was remembered last: a run that begins now can be sure to find it again. */
+  get newest(): string | undefined {
+    return this.#newest;
   }
 
   /** @throws SlipwayError `configuration_unusable` when a variable that it names is not set any more, say. */

@@ -38,6 +38,9 @@ const TERMINATED_LOOKS = 2;
 /** A clock that jumps ahead must not turn one look into ten minutes of them. */
 const ABSENT_LOOKS = 5;
 
+/** For how long nothing may have been found, in ms, before that counts as gone. */
+export const ABSENT_FOR_MS = 600_000;
+
 /**
  * For how long nothing may have been found of a launch whose request AWS now refuses, in ms. The refusal speaks of
  * its own call alone: an earlier one, without an answer, may have launched what AWS does not show everywhere yet.
@@ -65,7 +68,11 @@ export type AbsenceVerdict =
  * @param absentForMs how long nothing may have been found before that counts; 10 minutes unless the creating
  *   call is known to have been refused.
  */
-export function judgeAbsence(record: AbsenceRecord, now: number, absentForMs = 600_000): AbsenceVerdict {
+export function judgeAbsence(
+  record: AbsenceRecord,
+  now: number,
+  absentForMs = ABSENT_FOR_MS,
+): AbsenceVerdict {
   if (record.terminatedSeen >= TERMINATED_LOOKS) return { gone: true, how: "terminated" };
   // Seen as terminated once and then no more: AWS has forgotten it, as it does after about an hour.
   if (record.terminatedSeen > 0 && record.absentSince !== null) return { gone: true, how: "terminated" };

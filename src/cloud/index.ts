@@ -1,5 +1,6 @@
 export {
   ABSENT_AFTER_REFUSAL_MS,
+  ABSENT_FOR_MS,
   type AbsenceRecord,
   type AbsenceVerdict,
   judgeAbsence,

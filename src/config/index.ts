@@ -43,5 +43,6 @@ export {
   type SlackSettings,
   withDotenv,
 } from "./settings/index.ts";
+export { targetsOf } from "./targets.ts";
 export { canonicalJson } from "./tree.ts";
 export type { Environment } from "./variables.ts";

@@ -11,7 +11,7 @@ import { KeyedMutex } from "./mutex.ts";
 import type { ObligationKinds } from "./obligation.ts";
 import type { EngineParts } from "./parts.ts";
 import type { Pipeline } from "./pipeline.ts";
-import type { Change } from "./types.ts";
+import type { Change, HandOff } from "./types.ts";
 
 export interface EngineOptions {
   readonly db: Database;
@@ -21,10 +21,14 @@ export interface EngineOptions {
   readonly clock?: Clock;
   readonly newId?: () => string;
   readonly redact?: Redactor;
+  /** Of today's configuration: who waited in the queue begins with it, not with that of the day of the request. */
+  readonly configHash?: () => string | undefined;
   /** How long something that was told to stop may take to end before it is waited for no longer, in ms. */
   readonly patienceMs?: number;
   /** How long a run's own cleanup is tried before its resource turns dirty, in ms. */
   readonly cleanupLimitMs?: number;
+  /** Whose turn is offered, and for how long; when left out, nobody's: every run begins by itself. */
+  readonly handOff?: HandOff;
 }
 
 /** AWS calls and SSH sessions stop within seconds; what has not by then never will. */
@@ -51,6 +55,9 @@ export function assemble(
     kinds: options.kinds,
     mutex: new KeyedMutex(),
     lines,
+    expected: new Map(),
+    configHash: options.configHash ?? (() => undefined),
+    handOff: options.handOff ?? (() => null),
     changed,
     obligations: new Bell(),
     patienceMs: options.patienceMs ?? PATIENCE_MS,

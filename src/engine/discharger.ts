@@ -7,7 +7,7 @@ import {
   type StoredObligation,
 } from "../../db/obligations.ts";
 import { changeRun, findRun } from "../../db/runs.ts";
-import { saveStep, stepStartedAt } from "../../db/steps.ts";
+import { saveStep, setStepDetail, stepStartedAt } from "../../db/steps.ts";
 import { sleep } from "../util/clock.ts";
 import { messageOf, SlipwayError } from "../util/errors.ts";
 import { DischargeAbandonedError, leavesRunAlone } from "./errors.ts";
@@ -157,6 +157,7 @@ async function attempt(
     return false;
   } finally {
     details.stop();
+    parts.expected.delete(obligation.id);
   }
 }
 
@@ -211,6 +212,14 @@ function contextFor(
         changeObligation(trx, obligation.id, { facts, ...(state && { state }) }),
       );
     },
+    expect: async (by, why) => {
+      parts.expected.set(obligation.id, by);
+      await guard.write(fence, async (trx) => {
+        const runId = await shownOn(trx, obligation);
+        if (runId !== null) await setStepDetail(trx, runId, cleanupPath(obligation), parts.redact.text(why));
+      });
+      parts.changed({ type: "run", runId: obligation.runId });
+    },
     release: async () => {
       await guard.write(fence, (trx) => changeObligation(trx, obligation.id, { releasedAt: clock.now() }));
       parts.obligations.ring(obligation.tenancy);
@@ -246,23 +255,26 @@ async function noteFailure(
   parts.changed({ type: "run", runId: obligation.runId });
 }
 
-/**
- * Cleanup is shown among the steps of the run that is at work there, else of the one that owed it until it ends: since
- * when it has been tried, for which time, and why it is not done yet. @returns that run; undefined: shown nowhere
- */
+/** Cleanup is shown among the steps of the run that is at work there, else of the one that owed it until it ends. */
+async function shownOn(trx: Queryable, obligation: StoredObligation): Promise<number | null> {
+  const { runId } = await findLease(trx, obligation.resource);
+  const run = await findRun(trx, runId ?? obligation.runId);
+  return run?.state === "running" ? run.id : null;
+}
+
+/** Since when it has been tried, for which time, and why it is not done yet. @returns where that is shown */
 async function showCleanup(
   trx: Queryable,
   obligation: StoredObligation,
   shown: { readonly state: "running" | "succeeded"; readonly attempt: number; readonly now: number },
-): Promise<number | undefined> {
-  const { runId } = await findLease(trx, obligation.resource);
-  const run = await findRun(trx, runId ?? obligation.runId);
-  if (run?.state !== "running") return undefined;
+): Promise<number | null> {
+  const runId = await shownOn(trx, obligation);
+  if (runId === null) return null;
   const path = cleanupPath(obligation);
   const { state, attempt, now } = shown;
   const { lastError } = obligation;
-  await changeRun(trx, run.id, {});
-  await saveStep(trx, run.id, {
+  await changeRun(trx, runId, {});
+  await saveStep(trx, runId, {
     path,
     scope: "cleanup",
     ordinal: 0,
@@ -270,14 +282,14 @@ async function showCleanup(
     kind: "cleanup",
     state,
     attempt,
-    startedAt: (await stepStartedAt(trx, run.id, path)) ?? now,
+    startedAt: (await stepStartedAt(trx, runId, path)) ?? now,
     attemptAt: now,
     endedAt: state === "running" ? null : now,
     detail: state === "running" && lastError !== null ? `not yet: ${lastError}` : null,
     result: null,
     error: null,
   });
-  return run.id;
+  return runId;
 }
 
 export function cleanupPath(obligation: Pick<StoredObligation, "id" | "tenancy">): string {

@@ -1,13 +1,15 @@
 import type { Queryable } from "../../db/connection.ts";
+import { findLease } from "../../db/leases.ts";
 import { beginEpoch } from "../../db/meta.ts";
 import { listQueue } from "../../db/queue.ts";
-import { changeRun, findRun, findRunByDedupeKey, listActiveRuns } from "../../db/runs.ts";
+import { changeRun, findRun, findRunByDedupeKey, listActiveRuns, type StoredRun } from "../../db/runs.ts";
+import { acceptOffer, giveUpOffered } from "./answering.ts";
 import { assemble, type EngineOptions } from "./assemble.ts";
 import { Executor } from "./executor.ts";
 import { Guard } from "./guard.ts";
 import { cleanResource, extendHold, lockResource, refuse, unlockResource } from "./holds.ts";
 import { Janitor } from "./janitor.ts";
-import { grantWaiting } from "./leasing.ts";
+import { type Grant, grantWaiting } from "./leasing.ts";
 import type { EngineParts } from "./parts.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { enqueueRun, mayWait, Withdrawn, withdraw } from "./submission.ts";
@@ -121,19 +123,20 @@ export class Engine implements EngineApi {
           state: run.state,
         });
       if (run.state === "queued") {
-        await withdraw(trx, this.#parts, run, by);
-        return { refused: false as const, state: "cancelled" as const, repeated: false };
+        const begin = await this.#takeOut(trx, run, by);
+        return { refused: false as const, state: "cancelled" as const, repeated: false, begin };
       }
       if (run.cancelRequestedAt !== null)
-        return { refused: false as const, state: "stopping" as const, repeated: true };
+        return { refused: false as const, state: "stopping" as const, repeated: true, begin: () => {} };
       await changeRun(trx, runId, { cancelRequestedAt: this.#parts.clock.now(), cancelRequestedBy: by.name });
-      return { refused: false as const, state: "stopping" as const, repeated: false };
+      return { refused: false as const, state: "stopping" as const, repeated: false, begin: () => {} };
     });
-    if (!result.refused) {
-      this.#executor.cancel(runId, by.name);
-      this.#parts.changed({ type: "run", runId });
-    }
-    return result;
+    if (result.refused) return result;
+    const { begin, ...done } = result;
+    this.#executor.cancel(runId, by.name);
+    this.#parts.changed({ type: "run", runId });
+    begin();
+    return done;
   }
 
   async leave(resource: string, by: Person): ReturnType<EngineApi["leave"]> {
@@ -144,11 +147,49 @@ export class Engine implements EngineApi {
       );
       const run = mine ? await findRun(trx, mine.runId) : null;
       if (!run) return refuse("not_queued", `You are not waiting for ${resource}.`, { resource });
-      await withdraw(trx, this.#parts, run, by);
-      return { refused: false as const, runId: run.id };
+      return { refused: false as const, runId: run.id, begin: await this.#takeOut(trx, run, by) };
     });
-    if (!result.refused) this.#parts.changed({ type: "run", runId: result.runId });
-    return result;
+    return this.#taken(result);
+  }
+
+  async withdraw(runId: number, by: Person): ReturnType<EngineApi["withdraw"]> {
+    const result = await this.#parts.guard.write(null, async (trx) => {
+      const run = await findRun(trx, runId);
+      if (run?.state !== "queued")
+        return refuse("not_queued", `Run #${runId} does not wait in a queue.`, { run: runId });
+      return { refused: false as const, runId, begin: await this.#takeOut(trx, run, by) };
+    });
+    return this.#taken(result);
+  }
+
+  #taken(
+    result: { refused: false; runId: number; begin: () => void } | Refusal,
+  ): { refused: false; runId: number } | Refusal {
+    if (result.refused) return result;
+    const { begin, runId } = result;
+    this.#parts.changed({ type: "run", runId });
+    begin();
+    return { refused: false, runId };
+  }
+
+  /** Out of the queue; who comes next has what was offered. What it returns is called after the commit. */
+  async #takeOut(trx: Queryable, run: StoredRun, by: Person): Promise<() => void> {
+    const { offered } = await withdraw(trx, this.#parts, run, by);
+    if (offered === null) return () => {};
+    const begin = await this.#grant(trx);
+    return () => {
+      this.#parts.changed({ type: "resource", resource: offered });
+      begin();
+    };
+  }
+
+  async accept(runId: number, by: Person): ReturnType<EngineApi["accept"]> {
+    const result = await this.#parts.guard.write(null, (trx) => acceptOffer(trx, this.#parts, runId, by));
+    if (result.refused) return result;
+    if (!result.repeated) this.#granted([{ runId, resource: result.resource, offered: false }]);
+    const run = await findRun(this.#parts.guard.db, runId);
+    if (!run) throw new Error(`Run ${runId} vanished.`);
+    return { refused: false, run, repeated: result.repeated };
   }
 
   async lock(
@@ -172,11 +213,15 @@ export class Engine implements EngineApi {
 
   async unlock(resource: string, by: Person, options: { force: boolean }): ReturnType<EngineApi["unlock"]> {
     const now = this.#parts.clock.now();
-    const { result, begin } = await this.#parts.guard.write(null, async (trx) => {
-      const result = await unlockResource(trx, resource, by, { force: options.force, now });
-      return { result, begin: result.refused ? () => {} : await this.#grant(trx) };
+    const { result, ended, begin } = await this.#parts.guard.write(null, async (trx) => {
+      const offered = await giveUpOffered(trx, this.#parts, resource, by, options);
+      const result = offered ?? (await unlockResource(trx, resource, by, { force: options.force, now }));
+      const lease = await findLease(trx, resource);
+      const begin = result.refused ? () => {} : await this.#grant(trx);
+      return { result: result.refused ? result : { ...result, lease }, ended: runOf(offered), begin };
     });
     if (result.refused) return result;
+    if (ended !== null) this.#parts.changed({ type: "run", runId: ended });
     begin();
     this.#parts.changed({ type: "resource", resource });
     return {
@@ -235,8 +280,20 @@ export class Engine implements EngineApi {
     return this.#views.leases(resources);
   }
 
+  inUse(): ReturnType<EngineApi["inUse"]> {
+    return this.#views.inUse();
+  }
+
   queue(resource?: string): ReturnType<EngineApi["queue"]> {
     return this.#views.queue(resource);
+  }
+
+  offer(runId: number): ReturnType<EngineApi["offer"]> {
+    return this.#views.offer(runId);
+  }
+
+  offers(since: number): ReturnType<EngineApi["offers"]> {
+    return this.#views.offers(since);
   }
 
   log(runId: number, options: Parameters<EngineApi["log"]>[1]): ReturnType<EngineApi["log"]> {
@@ -256,15 +313,21 @@ export class Engine implements EngineApi {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Grants what can be granted; the runs begin when the transaction is through. */
+  /** Grants or offers what can be; the runs begin when the transaction is through. */
   async #grant(trx: Queryable): Promise<() => void> {
-    const grants = await grantWaiting(trx, this.#parts.clock.now(), this.#parts.newId);
-    return () => {
-      for (const { runId, resource } of grants) {
-        this.#executor.begin(runId);
-        this.#parts.changed({ type: "run", runId });
-        this.#parts.changed({ type: "resource", resource });
-      }
-    };
+    const grants = await grantWaiting(trx, this.#parts);
+    return () => this.#granted(grants);
   }
+
+  #granted(grants: readonly Grant[]): void {
+    for (const { runId, resource, offered } of grants) {
+      if (!offered) this.#executor.begin(runId);
+      this.#parts.changed({ type: "run", runId });
+      this.#parts.changed({ type: "resource", resource });
+    }
+  }
+}
+
+function runOf(offered: Awaited<ReturnType<typeof giveUpOffered>>): number | null {
+  return offered === null || offered.refused ? null : offered.runId;
 }

@@ -51,7 +51,8 @@ export async function unlockResource(
   if (!isOwn(lease, by) && !options.force) return refuseForeign(lease);
   const previousHolder = lease.holder?.id === by.id ? null : lease.holder;
   if (lease.mode === "kept") {
-    const dirty = await makeDirty(trx, lease, `given up by ${by.name}`, options.now);
+    // Who gives the slot up gives up the lock that lies under what is kept as well.
+    const dirty = await makeDirty(trx, { ...lease, prior: null }, `given up by ${by.name}`, options.now);
     return { refused: false, lease: dirty, previousHolder, freed: false };
   }
   await freeLease(trx, lease, options.now);
@@ -126,13 +127,25 @@ export async function cleanResource(
   return { refused: false, open: options.declareClean ? [] : open };
 }
 
-function isOwn(lease: Lease, by: Person): boolean {
+export function isOwn(lease: Lease, by: Person): boolean {
   return lease.mode === "free" || lease.holder === null || lease.holder.id === by.id;
 }
 
-/** Why nothing can be done now with what stands on a resource: a run is at work there, or its cleanup is not confirmed. */
+/**
+ * Why nothing can be done now with what stands on a resource: a run is at work there, or is to be, or its cleanup is
+ * not confirmed.
+ */
 export function refuseUnsettled(lease: Lease): Refusal | null {
-  return refuseBusy(lease) ?? refuseDirty(lease);
+  return refuseBusy(lease) ?? refuseOffered(lease) ?? refuseDirty(lease);
+}
+
+function refuseOffered(lease: Lease): Refusal | null {
+  if (lease.mode !== "offered") return null;
+  const who = lease.holder?.name ?? "nobody known";
+  return refuse("slot_offered", `${lease.resource} is offered to ${who} (run #${lease.runId}).`, {
+    ...holdFields(lease),
+    run: lease.runId,
+  });
 }
 
 function refuseBusy(lease: Lease): Refusal | null {
@@ -152,7 +165,7 @@ function refuseDirty(lease: Lease): Refusal | null {
   );
 }
 
-function refuseForeign(lease: Lease): Refusal {
+export function refuseForeign(lease: Lease): Refusal {
   const why = lease.reason === null ? "no reason given" : lease.reason;
   return refuse(
     "not_holder",

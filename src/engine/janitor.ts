@@ -6,6 +6,7 @@ import { dischargeDue } from "./discharger.ts";
 import { FencedError, ShutdownError } from "./errors.ts";
 import { freeLease, makeDirty, openObligations } from "./leasing.ts";
 import type { EngineParts } from "./parts.ts";
+import { expireOffer } from "./submission.ts";
 
 const LOOK_EVERY_MS = 1_000;
 const RETRY_AFTER_FAULT_MS = 10_000;
@@ -19,7 +20,8 @@ export interface RunsAtWork {
 /**
  * Looks after resources on which no run is active: an environment whose time is over, or a lease whose run is
  * no more, becomes dirty under the janitor's own fence; a dirty resource's obligations are met; only when all
- * are confirmed gone is it free again. A lock whose time is over is simply free.
+ * are confirmed gone is it free again. A lock whose time is over is simply free, and so is what nobody took when it
+ * was offered.
  */
 export class Janitor {
   readonly #parts: EngineParts;
@@ -86,6 +88,7 @@ export class Janitor {
     const now = this.#parts.clock.now();
     const over = lease.until !== null && lease.until <= now;
     if (lease.mode === "locked" && over) await this.#free(lease);
+    else if (lease.mode === "offered" && over) await this.#expire(lease);
     else if (lease.mode === "kept" && over)
       this.#clean(await this.#takeOver(lease, "its time to live has ended"));
     else if (lease.mode === "dirty") {
@@ -93,6 +96,17 @@ export class Janitor {
       this.#clean(lease);
     } else if (lease.mode === "run" && (await this.#isAbandoned(lease)))
       this.#clean(await this.#takeOver(lease, "its run is no more"));
+  }
+
+  async #expire(lease: Lease): Promise<void> {
+    const { resource, fence, runId } = lease;
+    const afterwards = await this.#parts.guard.write({ resource, fence }, async (trx) => {
+      await expireOffer(trx, this.#parts, lease);
+      return await this.#released(trx);
+    });
+    if (runId !== null) this.#parts.changed({ type: "run", runId });
+    this.#parts.changed({ type: "resource", resource });
+    afterwards();
   }
 
   /** A run that could not be carried on (a full disk, say) is taken up again; one that is no more leaves its lease behind. */

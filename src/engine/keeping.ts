@@ -1,12 +1,12 @@
 import type { Queryable } from "../../db/connection.ts";
-import { findLease, saveLease } from "../../db/leases.ts";
+import { findLease, type Hold, saveLease } from "../../db/leases.ts";
 import { changeObligation, setDue } from "../../db/obligations.ts";
 import type { StoredRun } from "../../db/runs.ts";
 import { SlipwayError } from "../util/errors.ts";
 import type { JsonObject } from "../util/json.ts";
 import { cleanUpInTime } from "./cleanup.ts";
 import type { Fence } from "./guard.ts";
-import { isDue, LEASE_KIND, openObligations } from "./leasing.ts";
+import { isDue, LEASE_KIND, lockUnder, openObligations } from "./leasing.ts";
 import type { EngineParts } from "./parts.ts";
 
 /** What a run may do with the time of the tenancy that it works in: keep it, end it, take it over. */
@@ -55,6 +55,8 @@ async function keepOwn(trx: Queryable, own: Tenant, options: KeepOptions): Promi
       reason: options.reason,
       since: now,
       until: options.until,
+      runId: stored.id,
+      lock: lockUnder(lease.prior),
     },
     remainingMs: Math.max(0, options.until - now),
     maxUntil: options.maxUntil,
@@ -72,7 +74,10 @@ export async function takeOver(own: Tenant, { met, facts, keep }: TakeOver): Pro
       await changeObligation(trx, met.id, { state: "gone", goneAt: parts.clock.now(), note: met.note });
     await setDue(trx, tenancy, null, { exceptRun: stored.id });
     const lease = await findLease(trx, fence.resource);
-    const ended = lease.prior?.mode === "kept" ? { prior: null, remainingMs: null, maxUntil: null } : {};
+    const ended =
+      lease.prior?.mode === "kept"
+        ? { prior: lockUnder(lease.prior), remainingMs: null, maxUntil: null }
+        : {};
     await saveLease(trx, { ...lease, ...ended, facts: { ...lease.facts, ...facts } });
     if (keep) await keepOwn(trx, own, keep);
   });
@@ -92,7 +97,9 @@ export async function expire(own: Tenant): Promise<void> {
   await parts.guard.write(fence, async (trx) => {
     await setDue(trx, tenancy, null);
     const lease = await findLease(trx, fence.resource);
-    if (lease.prior?.mode === "kept") await saveLease(trx, { ...lease, prior: null, remainingMs: null });
+    if (lease.prior?.mode === "kept") {
+      await saveLease(trx, { ...lease, prior: lockUnder(lease.prior), remainingMs: null });
+    }
   });
 }
 
@@ -104,11 +111,13 @@ export async function giveUpKeeping(
   tenancy: string,
 ): Promise<void> {
   const lease = await findLease(trx, fence.resource);
-  const ownKeep =
-    lease.prior?.mode === "kept" && run.startedAt !== null && lease.prior.since >= run.startedAt;
-  if (!ownKeep) return;
+  if (lease.prior?.mode !== "kept" || !isKeptBy(run, lease.prior)) return;
   await setDue(trx, tenancy, null);
-  await saveLease(trx, { ...lease, prior: null, remainingMs: null });
+  await saveLease(trx, { ...lease, prior: lockUnder(lease.prior), remainingMs: null });
+}
+
+function isKeptBy({ id, startedAt }: StoredRun, { runId, since }: Hold): boolean {
+  return runId === undefined ? startedAt !== null && since >= startedAt : runId === id;
 }
 
 /** @throws SlipwayError `cleanup_unconfirmed` when something could not be undone within the time for a cleanup. */

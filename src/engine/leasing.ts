@@ -8,13 +8,18 @@ import {
   listObligations,
   setDue,
 } from "../../db/obligations.ts";
+import { answerOffer } from "../../db/offers.ts";
 import { listQueue, removeFromQueue, type Waiting } from "../../db/queue.ts";
 import { changeRun } from "../../db/runs.ts";
+import { makeOffer } from "./offering.ts";
+import type { EngineParts } from "./parts.ts";
+import type { Person } from "./types.ts";
 
 /**
  * Who has a resource, decided in one place.
  *
  *   free ──grant──▶ run ──release──▶ free | locked | kept | dirty
+ *   free ──offer──▶ offered ──accepted──▶ run, ──passed, time ends──▶ free
  *   kept ──time ends / unlocked──▶ dirty ──cleanup confirmed──▶ free
  *   kept, locked ──grant to their holder, by name──▶ run ──release──▶ as it was, unless the run changed it
  *
@@ -28,12 +33,18 @@ export const CLEANUP_UNCONFIRMED = "cleanup unconfirmed";
 export interface Grant {
   readonly runId: number;
   readonly resource: string;
+  /** It begins when its requester says so. */
+  readonly offered: boolean;
 }
 
-/** Gives free resources to those who wait for them, first come first served. */
-export async function grantWaiting(trx: Queryable, now: number, newTenancy: () => string): Promise<Grant[]> {
+/**
+ * Gives free resources to those who wait for them, first come first served, or offers them (see HandOff). What its
+ * requester holds is theirs already and need not be offered.
+ */
+export async function grantWaiting(trx: Queryable, parts: EngineParts): Promise<Grant[]> {
   const queue = await listQueue(trx);
   if (queue.length === 0) return [];
+  const now = parts.clock.now();
   const grants: Grant[] = [];
   // All leases at once: hundreds may wait, but the slots are few.
   const leases = new Map((await listLeases(trx)).map((lease) => [lease.resource, lease]));
@@ -42,34 +53,54 @@ export async function grantWaiting(trx: Queryable, now: number, newTenancy: () =
       .map((resource) => leases.get(resource) ?? untouched(resource))
       .find((lease) => isGrantable(lease, waiting));
     if (!lease) continue;
-    leases.set(lease.resource, await grant(trx, lease, waiting, now, newTenancy));
-    grants.push({ runId: waiting.runId, resource: lease.resource });
+    const { resource } = lease;
+    const offerMs = offerFor(parts, lease, waiting, now);
+    if (offerMs !== null && waiting.offer !== null) continue;
+    const next =
+      offerMs === null
+        ? await grant(trx, parts, lease, waiting, { now, by: null })
+        : await makeOffer(trx, lease, waiting, { now, until: now + offerMs });
+    leases.set(resource, next);
+    grants.push({ runId: waiting.runId, resource, offered: offerMs !== null });
   }
   return grants;
 }
 
+/** For how long the turn is offered, in ms; null: it is given. */
+function offerFor(
+  { handOff }: EngineParts,
+  { resource, mode }: Lease,
+  { requestedBy, requestedAt, via }: Waiting,
+  now: number,
+): number | null {
+  if (mode !== "free" && mode !== "offered") return null;
+  return handOff({ resource, requestedBy, via, waitedMs: now - requestedAt });
+}
+
 /**
  * Pure: whether a resource may be given to one who waits. What they hold themselves only when they named it:
- * whoever takes any that is free does not mean the one that they keep.
+ * whoever takes any that is free does not mean the one that they keep. Who is offered one has that one.
  */
 export function isGrantable(
   lease: Lease,
-  waiting: Pick<Waiting, "adopt" | "requestedBy" | "candidates">,
+  waiting: Pick<Waiting, "adopt" | "requestedBy" | "candidates" | "runId" | "offer">,
 ): boolean {
+  if (waiting.offer !== null) return lease.mode === "offered" && lease.runId === waiting.runId;
   if (lease.mode === "free") return true;
   if (lease.mode !== "kept" && lease.mode !== "locked") return false;
   if (waiting.adopt) return true;
   return waiting.candidates.length === 1 && lease.holder?.id === waiting.requestedBy.id;
 }
 
-async function grant(
+/** @param by who accepted the offer of it; null: nobody was asked, or need be */
+export async function grant(
   trx: Queryable,
+  parts: EngineParts,
   lease: Lease,
   to: Waiting,
-  now: number,
-  newTenancy: () => string,
+  { now, by }: { now: number; by: Person | null },
 ): Promise<Lease> {
-  const tenancy = lease.tenancy ?? newTenancy();
+  const tenancy = lease.tenancy ?? parts.newId();
   const prior = holdOf(lease);
   const fence = lease.fence + 1;
   const granted: Lease = {
@@ -88,21 +119,29 @@ async function grant(
   };
   await saveLease(trx, granted);
   await oweLease(trx, lease.resource, tenancy, to.runId, now);
+  const configHash = parts.configHash();
   await changeRun(trx, to.runId, {
     state: "running",
+    ...(configHash !== undefined && { configHash }),
     target: lease.resource,
     fence,
     tenancy,
     startedAt: now,
   });
   await removeFromQueue(trx, to.runId);
+  if (to.offer !== null) await answerOffer(trx, to.runId, { answer: "started", by, at: now });
   return granted;
 }
 
 function holdOf(lease: Lease): Hold | null {
   if (lease.mode !== "kept" && lease.mode !== "locked") return null;
   const { mode, holder, reason, until } = lease;
-  return { mode, holder, reason, since: lease.since ?? 0, until };
+  return { mode, holder, reason, since: lease.since ?? 0, until, lock: lockUnder(lease.prior) };
+}
+
+/** The lock to which a resource returns when nothing stands on it any more. */
+export function lockUnder(hold: Hold | null): Hold | null {
+  return hold?.mode === "locked" ? hold : (hold?.lock ?? null);
 }
 
 /** The lease itself is owed from the moment it is granted; it is met last, in the transaction that frees it. */
@@ -173,10 +212,8 @@ export async function freeLease(trx: Queryable, lease: Lease, now: number): Prom
   if (lease.tenancy !== null) {
     await changeObligation(trx, leaseObligationId(lease.tenancy), { state: "gone", goneAt: now });
   }
-  const lock =
-    lease.prior?.mode === "locked" && (lease.prior.until === null || lease.prior.until > now)
-      ? lease.prior
-      : null;
+  const under = lockUnder(lease.prior);
+  const lock = under !== null && (under.until === null || under.until > now) ? under : null;
   await saveLease(trx, {
     ...lease,
     mode: lock ? "locked" : "free",
@@ -206,7 +243,7 @@ export async function makeDirty(trx: Queryable, lease: Lease, reason: string, no
     since: now,
     until: null,
     remainingMs: null,
-    prior: lease.prior?.mode === "locked" ? lease.prior : null,
+    prior: lockUnder(lease.prior),
   };
   await saveLease(trx, dirty);
   if (lease.tenancy !== null) await setDue(trx, lease.tenancy, null);
@@ -230,6 +267,6 @@ async function keepAfterRun(trx: Queryable, lease: Lease, tenancy: string, now: 
     since: hold?.since ?? now,
     until,
     remainingMs: null,
-    prior: null,
+    prior: lockUnder(lease.prior),
   });
 }

@@ -20,6 +20,11 @@ export interface DischargeContext<F extends JsonObject = JsonObject> {
   detail(text: string): void;
   /** Writes down what was learnt (an id), so that the next attempt need not learn it again. */
   learn(facts: Partial<F>, state?: "created"): Promise<void>;
+  /**
+   * Says by when (ms since 1970) it will be confirmed gone if nothing changes, and why not before: a run's cleanup is
+   * not given up as long as all that is missing is time, though for at most as long again as it is tried anyway.
+   */
+  expect(by: number, why: string): Promise<void>;
   /** Says that those who wait for this one may go on although it is not confirmed gone yet (a draining target). */
   release(): Promise<void>;
   /** Whether another open obligation still needs the shared thing. Stable while the handler runs. */

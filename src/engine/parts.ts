@@ -6,7 +6,7 @@ import type { Guard } from "./guard.ts";
 import type { LogBuffer } from "./log-buffer.ts";
 import type { KeyedMutex } from "./mutex.ts";
 import type { ObligationKinds } from "./obligation.ts";
-import type { Change } from "./types.ts";
+import type { Change, HandOff } from "./types.ts";
 
 /** What the parts of the engine share: made once, handed around, holding no state of a single run. */
 export interface EngineParts {
@@ -22,6 +22,12 @@ export interface EngineParts {
   readonly patienceMs: number;
   /** How long a run's own cleanup is tried before its resource turns dirty, in ms. */
   readonly cleanupLimitMs: number;
+  /** Obligations of which an attempt under way knows when it will have been met; ms since 1970. */
+  readonly expected: Map<string, number>;
+  /** Of the configuration with which a run begins that begins now; undefined: the one that it was asked for with. */
+  readonly configHash: () => string | undefined;
+  /** Asked when somebody's turn has come. */
+  readonly handOff: HandOff;
   changed(change: Change): void;
   /** Wakes whoever waits for an obligation of a tenancy to be met or released. */
   readonly obligations: Bell;

@@ -1,7 +1,9 @@
-import { findLease, saveLease } from "../../db/leases.ts";
+import { findLease, type Lease, saveLease } from "../../db/leases.ts";
+import { listObligations } from "../../db/obligations.ts";
 import { changeRun, findRun, type StoredRun } from "../../db/runs.ts";
 import { saveStep } from "../../db/steps.ts";
 import type { JsonObject, JsonValue } from "../util/json.ts";
+import { heldElsewhere } from "./elsewhere.ts";
 import { asJson, leavesRunAlone, SiblingFailedError } from "./errors.ts";
 import type { Fence } from "./guard.ts";
 import type { Journal } from "./journal.ts";
@@ -96,6 +98,11 @@ export class Run {
 
   get configHash(): string {
     return this.#own.stored.configHash;
+  }
+
+  /** Of the pipeline under which the run began: the journal is that version's. */
+  get version(): number {
+    return this.#own.stored.version;
   }
 
   /** Runs a journaled step. Its result (JSON, no secrets) is what a replay returns. */
@@ -207,6 +214,13 @@ export class Run {
     const { parts, fence, tenancy } = this.#own;
     const open = await openObligations(parts.guard.db, tenancy);
     return open.filter((stored) => stored.kind === kind).map((stored) => new Owed<F>(parts, fence, stored));
+  }
+
+  /** Under which lease another resource has something open that names one of these things; null when none has. */
+  async heldElsewhere(names: readonly string[]): Promise<Lease | null> {
+    const { db } = this.#own.parts.guard;
+    const other = heldElsewhere(await listObligations(db, { open: true }), this.resource, names);
+    return other === null ? null : await findLease(db, other);
   }
 
   /** Runs `work` while nobody else, run or cleanup, is at the same shared thing. */

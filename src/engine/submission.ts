@@ -1,9 +1,11 @@
 import type { Queryable } from "../../db/connection.ts";
-import { findLease } from "../../db/leases.ts";
+import { findLease, type Lease, saveLease, untouched } from "../../db/leases.ts";
 import { enqueue, removeFromQueue } from "../../db/queue.ts";
 import { changeRun, insertRun, type StoredRun } from "../../db/runs.ts";
+import { formatTime } from "../util/format.ts";
 import type { JsonObject } from "../util/json.ts";
 import { refuse, refuseUnsettled } from "./holds.ts";
+import { closeOffer } from "./offering.ts";
 import type { EngineParts } from "./parts.ts";
 import type { Person, Refusal, SubmitRequest } from "./types.ts";
 
@@ -56,20 +58,49 @@ export async function enqueueRun(
   return runId;
 }
 
-/** Takes a run that has not begun out of the queue; it ends cancelled. */
+/** Takes a run that has not begun out of the queue; it ends cancelled, and an offer to it with it. */
 export async function withdraw(
   trx: Queryable,
   parts: EngineParts,
   run: StoredRun,
   by: Person,
-): Promise<void> {
+): Promise<{ offered: string | null }> {
   await removeFromQueue(trx, run.id);
   const now = parts.clock.now();
+  const offer = await closeOffer(trx, run.id, { answer: "passed", by, at: now });
   await changeRun(trx, run.id, {
     state: "cancelled",
-    reason: `Cancelled by ${by.name} before it began.`,
+    reason:
+      offer === null
+        ? `Cancelled by ${by.name} before it began.`
+        : `${offer.resource} was offered to it, and ${by.name} gave the turn up.`,
     cancelRequestedAt: now,
     cancelRequestedBy: by.name,
+    endedAt: now,
+  });
+  return { offered: offer?.resource ?? null };
+}
+
+/** Nobody has answered in time: the run has had its turn. What was reserved for it is free. */
+export async function expireOffer(
+  trx: Queryable,
+  { clock }: EngineParts,
+  { resource, runId, holder, until }: Lease,
+): Promise<void> {
+  const now = clock.now();
+  const offer =
+    runId === null ? null : await closeOffer(trx, runId, { answer: "expired", by: null, at: now });
+  if (offer === null || runId === null) {
+    // No offer stands behind it: nothing may stay reserved for nobody.
+    const lease = await findLease(trx, resource);
+    await saveLease(trx, { ...untouched(resource), fence: lease.fence + 1 });
+    return;
+  }
+  await removeFromQueue(trx, runId);
+  const who = holder?.name ?? "its requester";
+  await changeRun(trx, runId, {
+    state: "cancelled",
+    reason: `${resource} was offered to ${who} until ${formatTime(until ?? now)}, and nobody answered.`,
     endedAt: now,
   });
 }

@@ -22,10 +22,11 @@ export const obligationStates = ["recorded", "created", "gone"] as const;
 export type ObligationState = (typeof obligationStates)[number];
 
 /**
- * `free` nobody's · `run` a run is active · `kept` an environment stands until its time ends · `locked` held
- * by a person, nothing launched · `dirty` cleanup is under way or unconfirmed, nothing launches.
+ * `free` nobody's · `offered` reserved for a run until its requester answers · `run` a run is active · `kept` an
+ * environment stands until its time ends · `locked` held by a person, nothing launched · `dirty` cleanup is under
+ * way or unconfirmed, nothing launches.
  */
-export const leaseModes = ["free", "run", "kept", "locked", "dirty"] as const;
+export const leaseModes = ["free", "offered", "run", "kept", "locked", "dirty"] as const;
 export type LeaseMode = (typeof leaseModes)[number];
 
 /** Someone who asks: `id` is unique over all entrances, e.g. `slack:U0ANN`, `github:ann`, `terminal:ann`. */
@@ -134,6 +135,33 @@ export interface HoldView {
   readonly remainingMs: number | null;
 }
 
+/** `started`: the run has begun · `passed`: somebody gave the turn up · `expired`: nobody answered in time. */
+export const offerAnswers = ["started", "passed", "expired"] as const;
+export type OfferAnswer = (typeof offerAnswers)[number];
+
+/** A run's turn that its requester was asked about, because the request was old. */
+export interface OfferView {
+  readonly id: number;
+  readonly runId: number;
+  readonly resource: string;
+  readonly offeredAt: number;
+  readonly until: number;
+  /** Null while it is open. */
+  readonly answer: OfferAnswer | null;
+  readonly answeredAt: number | null;
+  /** Null: it ran out, or nobody had to be asked any more. */
+  readonly answeredBy: Person | null;
+}
+
+/** Somebody's turn has come: is the resource given to them, or offered for so long? */
+export type HandOff = (turn: {
+  readonly resource: string;
+  readonly requestedBy: Person;
+  readonly via: string;
+  /** Since the request, in ms. */
+  readonly waitedMs: number;
+}) => number | null;
+
 export interface QueueEntry {
   readonly runId: number;
   readonly requestedBy: Person;
@@ -143,6 +171,8 @@ export interface QueueEntry {
   readonly requestedAt: number;
   /** What the run will leave of its resource; undefined: what it finds. */
   readonly leaves: "held" | "free" | undefined;
+  /** The resource that is reserved for it until its requester answers. */
+  readonly offer: { readonly resource: string; readonly until: number } | null;
 }
 
 /** An expected "no": nothing was started. */
@@ -193,15 +223,22 @@ export interface EngineApi {
     runId: number,
     by: Person,
   ): Promise<{ refused: false; state: "cancelled" | "stopping"; repeated: boolean } | Refusal>;
-  /** Takes a run out of the queue (it ends `cancelled`). */
+  /** Takes a person's run out of the queue (it ends `cancelled`). */
   leave(resource: string, by: Person): Promise<{ refused: false; runId: number } | Refusal>;
+  /** Takes one run out of the queue; one that has begun is left alone. */
+  withdraw(runId: number, by: Person): Promise<{ refused: false; runId: number } | Refusal>;
+  /** Begins a run on the resource that it is offered. Repeating it changes nothing. */
+  accept(runId: number, by: Person): Promise<{ refused: false; run: RunView; repeated: boolean } | Refusal>;
   /** Holds a free resource for a person without a run; `until` null = until unlocked. */
   lock(
     resource: string,
     by: Person,
     options: { until: number | null; reason: string | null; force?: boolean },
   ): Promise<{ refused: false; lease: LeaseView; previousHolder: Person | null } | Refusal>;
-  /** Frees a lock. A kept environment's obligations become due at once (the janitor cleans, then frees). */
+  /**
+   * Frees a lock. A kept environment's obligations become due at once (the janitor cleans, then frees). The run that
+   * is offered the resource has had its turn.
+   */
   unlock(
     resource: string,
     by: Person,
@@ -234,8 +271,17 @@ export interface EngineApi {
   }): Promise<readonly ObligationView[]>;
   /** A lease for every resource asked for; one never used is `free`. */
   leases(resources: readonly string[]): Promise<readonly LeaseView[]>;
-  /** Who waits, in the order of their turns; over all resources in the order in which they came. */
+  /** Every resource that is not free or that somebody waits for, whether anybody asked for its name or not. */
+  inUse(): Promise<readonly string[]>;
+  /**
+   * Who waits, in the order of their turns; over all resources in the order in which they came. Who is offered another
+   * resource does not wait for this one.
+   */
   queue(resource?: string): Promise<readonly QueueEntry[]>;
+  /** The last offer that a run was made; null: none. */
+  offer(runId: number): Promise<OfferView | null>;
+  /** Offers that are open, and those that ended since then. */
+  offers(since: number): Promise<readonly OfferView[]>;
   /** Lines of a run's log after `afterSeq`, oldest first. */
   log(
     runId: number,

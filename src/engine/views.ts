@@ -1,7 +1,8 @@
-import { findLease, type Lease } from "../../db/leases.ts";
+import { findLease, type Lease, listLeases } from "../../db/leases.ts";
 import { readLog } from "../../db/logs.ts";
 import { listObligations } from "../../db/obligations.ts";
-import { listQueue } from "../../db/queue.ts";
+import { findOffer, listOffers } from "../../db/offers.ts";
+import { listQueue, type Waiting } from "../../db/queue.ts";
 import { findRun, listRuns, recentDurations } from "../../db/runs.ts";
 import { recentStepDurations, viewSteps } from "../../db/steps.ts";
 import { openObligations } from "./leasing.ts";
@@ -14,6 +15,7 @@ import type {
   LeaseView,
   LogLine,
   ObligationView,
+  OfferView,
   QueueEntry,
   RunState,
   RunView,
@@ -28,6 +30,8 @@ type Reading = Pick<
   | "obligations"
   | "leases"
   | "queue"
+  | "offer"
+  | "offers"
   | "log"
   | "usualDuration"
   | "usualStepDuration"
@@ -88,6 +92,13 @@ export class Views implements Reading {
     );
   }
 
+  async inUse(): Promise<readonly string[]> {
+    const leases = await listLeases(this.#parts.guard.db);
+    const waiting = await listQueue(this.#parts.guard.db);
+    const held = leases.filter(({ mode }) => mode !== "free").map(({ resource }) => resource);
+    return [...new Set([...held, ...waiting.flatMap(({ candidates }) => candidates)])];
+  }
+
   async queue(resource?: string): Promise<readonly QueueEntry[]> {
     const { db } = this.#parts.guard;
     const waiting = (await listQueue(db)).map((entry) => ({
@@ -95,12 +106,13 @@ export class Views implements Reading {
       leaves: this.#pipelines.get(entry.kind)?.leaves(entry.input),
     }));
     const turns = resource === undefined ? waiting : await this.#turnsAt(resource, waiting);
-    return turns.map(({ runId, requestedBy, candidates, requestedAt, leaves }, index) => ({
+    return turns.map(({ runId, requestedBy, candidates, requestedAt, leaves, offer }, index) => ({
       runId,
       requestedBy,
       candidates,
       requestedAt,
       leaves,
+      offer,
       position: index + 1,
     }));
   }
@@ -116,11 +128,18 @@ export class Views implements Reading {
     return before.filter((entry) => entry.candidates.some((one) => candidates.includes(one))).length + 1;
   }
 
-  async #turnsAt<Entry extends InLine>(resource: string, waiting: readonly Entry[]): Promise<Entry[]> {
-    const relevant = waiting.filter((entry) => entry.candidates.includes(resource));
+  async #turnsAt<Entry extends Waiting & InLine>(
+    resource: string,
+    waiting: readonly Entry[],
+  ): Promise<Entry[]> {
+    const relevant = waiting.filter((entry) => waitsFor(entry, resource));
     if (relevant.length < 2) return relevant;
     const hold = await this.#holdOf(await findLease(this.#parts.guard.db, resource));
-    return inTurn(relevant, hold && { id: hold.holder?.id ?? null, isLock: hold.mode === "locked" });
+    const heldFor = hold && { id: hold.holder?.id ?? null, isLock: hold.mode === "locked" };
+    const [asked, others] = [true, false].map((isAsked) =>
+      relevant.filter(({ offer }) => (offer !== null) === isAsked),
+    );
+    return [...(asked ?? []), ...inTurn(others ?? [], heldFor)];
   }
 
   /** What is said in `LeaseView.hold`. */
@@ -136,6 +155,14 @@ export class Views implements Reading {
     if (leaves === "held" && !isItsOwn)
       return { mode: "kept", holder: run.requestedBy, until: null, remainingMs: null };
     return leaves === "free" && found?.mode === "kept" ? null : found;
+  }
+
+  async offer(runId: number): Promise<OfferView | null> {
+    return await findOffer(this.#parts.guard.db, runId);
+  }
+
+  async offers(since: number): Promise<readonly OfferView[]> {
+    return await listOffers(this.#parts.guard.db, since);
   }
 
   async log(
@@ -172,6 +199,11 @@ export class Views implements Reading {
       hold,
     };
   }
+}
+
+/** Who is offered one resource waits for no other. */
+function waitsFor({ offer, candidates }: Waiting, resource: string): boolean {
+  return offer === null ? candidates.includes(resource) : offer.resource === resource;
 }
 
 function median(values: readonly number[]): number | null {

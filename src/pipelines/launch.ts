@@ -5,6 +5,7 @@ import type { Host as RemoteHost } from "../remote/index.ts";
 import type { JsonObject } from "../util/json.ts";
 import { OWED } from "./owed/kinds.ts";
 import { type PipelineServices, type SlotContext, slotContext } from "./services.ts";
+import { refuseForeignTargets } from "./steps/foreign-targets.ts";
 import { awaitSsh, withHost } from "./steps/host.ts";
 import { openIngress } from "./steps/ingress.ts";
 import { startInstance } from "./steps/instance.ts";
@@ -22,6 +23,7 @@ export type LaunchInput = JsonObject & {
   readonly keepMs: number | null;
 };
 
+const REMOVE_EARLIER = "Remove the previous environment";
 /** What a kept environment consists of; the SSH port is closed, and opened again for a run that needs it. */
 const KEPT_KINDS = [OWED.instance, OWED.target];
 
@@ -32,26 +34,30 @@ const KEPT_KINDS = [OWED.instance, OWED.target];
  * What its holder had kept there serves until the new one has taken over, and stays when that does not come to be.
  */
 export function launchPipeline(services: PipelineServices) {
-  // Version 1 removed what stood there at the beginning; its runs on an empty slot are the same.
-  return pipeline<LaunchInput>(
-    "launch",
-    { version: 2, compatibleWith: [1], leaves: ({ keep }) => (keep ? "held" : "free") },
-    async (run, input) => {
-      const context = await slotContext(run, services);
-      await run.publish({ url: context.slot.url, ref: input.ref });
-      const earlier = await run.value(
-        "what stands there",
-        async () => (await run.owed(OWED.instance)).length,
-      );
-      const { host } = await run.together({
-        tests: (run) => prepareTests(run, context, input.tests),
-        host: (run) => bringUp(run, context, input, { isFirst: earlier === 0 }),
-      });
-      if (earlier > 0) await replaceEarlier(run, context, input, host);
-      else await putFirst(run, context, input, host);
-      await runTests(run, context, { choice: input.tests, failedOnly: false, host, subject: input });
-    },
-  );
+  return pipeline<LaunchInput>("launch", { version: 2, compatibleWith: [1], leaves }, async (run, input) => {
+    const context = await slotContext(run, services);
+    await run.publish({ url: context.slot.url, ref: input.ref });
+    const earlier = await run.value("what stands there", async () => {
+      await refuseForeignTargets(run, context, "Nothing was launched.");
+      return (await run.owed(OWED.instance)).length;
+    });
+    // Version 1 removed what stood there at the beginning; the runs that began under it go on so.
+    const isCleared = earlier > 0 && run.version === 1;
+    if (isCleared) await removeFirst(run);
+    const isFirst = earlier === 0 || isCleared;
+    const { host } = await run.together({
+      tests: (run) => prepareTests(run, context, input.tests),
+      host: (run) => bringUp(run, context, input, { isFirst }),
+    });
+    if (isFirst) await putFirst(run, context, input, host);
+    else await replaceEarlier(run, context, input, host);
+    await runTests(run, context, { choice: input.tests, failedOnly: false, host, subject: input });
+  });
+}
+
+/** What is kept is its requester's when the run has ended. */
+function leaves({ keep }: LaunchInput): "held" | "free" {
+  return keep ? "held" : "free";
 }
 
 type Launched = Awaited<ReturnType<typeof startInstance>>;
@@ -68,6 +74,13 @@ async function putFirst(
   if (input.keep) await run.keep(await untilWhen(run, context, input.keepMs));
 }
 
+async function removeFirst(run: Run): Promise<void> {
+  await run.step(REMOVE_EARLIER, async (step) => {
+    await run.takeOver({ met: null, facts: {}, keep: null });
+    await run.clearEarlier(step);
+  });
+}
+
 /** The swap's success is the turning point: before it the earlier environment comes back, after it it goes. */
 async function replaceEarlier(
   run: Run,
@@ -80,7 +93,7 @@ async function replaceEarlier(
     const met = owed ? { id: owed.id, note } : null;
     await run.takeOver({ met, keep, facts: { ...standing, ref: input.ref } });
   });
-  await run.step("Remove the previous environment", (step) => run.clearEarlier(step));
+  await run.step(REMOVE_EARLIER, (step) => run.clearEarlier(step));
 }
 
 async function bringUp(

@@ -4,6 +4,8 @@ import { hasEnded, type Story } from "./story.ts";
 
 /** What a run's buttons do, by their `action_id`; the button's value is the run's number. */
 export const RUN_ACTIONS = {
+  start: "run_start",
+  pass: "run_pass",
   cancel: "run_cancel",
   logs: "run_logs",
   extend: "run_extend",
@@ -24,16 +26,27 @@ export function runButtons(story: Story): ActionsBlock {
   const { run, kept } = story;
   const has = (action: RunAction): Button | null =>
     isOffered(action, story) ? runButton(action, run.id, kept?.slot ?? null) : null;
-  const elements = [has("cancel"), has("retest"), has("extend"), has("retry"), has("logs"), has("terminate")];
+  const elements = [
+    has("start"),
+    has("pass"),
+    has("cancel"),
+    has("retest"),
+    has("extend"),
+    has("retry"),
+    has("logs"),
+    has("terminate"),
+  ];
   return {
     type: "actions",
-    block_id: `run-${run.id}-${kept === null ? "run" : "kept"}`,
+    block_id: `run-${run.id}-${kept !== null ? "kept" : story.offer !== null ? "offer" : "run"}`,
     elements: elements.filter((element) => element !== null),
   };
 }
 
-function isOffered(action: RunAction, { run, kept }: Story): boolean {
+function isOffered(action: RunAction, { run, kept, offer }: Story): boolean {
   const ended = hasEnded(run);
+  if (action === "start" || action === "pass") return offer !== null;
+  if (action === "cancel" && offer !== null) return false;
   if (action === "logs") return run.startedAt !== null;
   if (action === "cancel") return run.outcome === null && !ended && run.cancelRequestedBy === null;
   if (action === "retry") return ended && run.state !== "succeeded" && kept === null;
@@ -49,6 +62,16 @@ export function standingButtons(runId: number, slot: string): ActionsBlock {
   };
 }
 
+/** Answers to the offer of a slot. Pure. */
+export function offerButtons(runId: number): ActionsBlock {
+  return { type: "actions", elements: [runButton("start", runId, null), runButton("pass", runId, null)] };
+}
+
+/** Asks for the same again. Pure. */
+export function retryButton(runId: number): ActionsBlock {
+  return { type: "actions", elements: [runButton("retry", runId, null)] };
+}
+
 /** One button; what cannot be undone asks first. Pure. */
 export function runButton(action: RunAction, runId: number, slot: string | null): Button {
   const common = { type: "button", action_id: RUN_ACTIONS[action], value: String(runId) } as const;
@@ -58,6 +81,10 @@ export function runButton(action: RunAction, runId: number, slot: string | null)
     style: "danger" as const,
   });
   switch (action) {
+    case "start":
+      return { ...common, text: label("Start now"), style: "primary" };
+    case "pass":
+      return { ...common, text: label("Pass") };
     case "cancel":
       return {
         ...common,

@@ -9,6 +9,7 @@ import {
   headLine,
   keptUntil,
   messageText,
+  offerText,
   ownError,
   reasonText,
   STATES,
@@ -98,9 +99,10 @@ function outputOf({ key, state, steps }: Stage, { run }: Story): string[] {
   return state === "succeeded" ? [stepCount(steps)] : [];
 }
 
-function stateLine({ run, position, now }: Story): string {
+function stateLine({ run, position, offer, now }: Story): string {
   const from = run.startedAt ?? run.createdAt;
   const took = formatDuration((run.endedAt ?? now) - from);
+  if (offer !== null) return `${offer.slot} is reserved for it, waiting for an answer`;
   if (run.state === "queued" && position !== null)
     return `Waiting for ${run.target ?? run.candidates.join(" or ")}, place ${position}`;
   const state = STATES[run.state];
@@ -109,7 +111,8 @@ function stateLine({ run, position, now }: Story): string {
 }
 
 function footer(story: Story): KnownBlock[] {
-  const { run, kept, now } = story;
+  const { run, kept, offer, now } = story;
+  const turn = offer === null ? [] : [offerText(run, offer)];
   const why =
     run.reason === null || run.state === "succeeded" || isOnCard(run.reason, story)
       ? []
@@ -121,7 +124,7 @@ function footer(story: Story): KnownBlock[] {
           `${keptUntil(run, kept)}, ${keptLeft(kept.until, now)}${kept.url === null ? "" : ` · ${linkText(kept.url)}`}`,
         ];
   // An empty element is refused, and a reason may be blank.
-  const said = [...why, ...stands]
+  const said = [...turn, ...why, ...stands]
     .filter((text) => text.trim() !== "")
     .map((text) => cutText(text, LONGEST_SECTION));
   const context: KnownBlock[] =

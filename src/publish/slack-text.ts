@@ -47,7 +47,7 @@ export function reasonText(reason: string): string {
 
 /** The run's message, edited in place. Pure. */
 export function messageText(story: Story): string {
-  const { run, steps, now } = story;
+  const { run, steps, now, offer } = story;
   const from = run.startedAt ?? run.createdAt;
   const left = timeLeft(story);
   const { instanceId } = run.facts;
@@ -55,7 +55,8 @@ export function messageText(story: Story): string {
   const state = `${STATES[run.state]}${run.outcome && !hasEnded(run) ? ", cleaning up" : ""} · ${formatDuration((run.endedAt ?? now) - from)}${left === null ? "" : ` · ${left}`}${instance}`;
   const tests = run.tests ? [countsText(run.tests)] : [];
   const why = run.reason !== null && run.state !== "succeeded" ? [reasonText(run.reason)] : [];
-  const head = [headLine(story), state, ...why];
+  const turn = offer === null ? [] : [offerText(run, offer)];
+  const head = [headLine(story), state, ...turn, ...why];
   const foot = [...tests, ...keptText(story)];
   const room = LONGEST_MESSAGE - [...head, ...foot].join("\n").length;
   return [
@@ -66,6 +67,12 @@ export function messageText(story: Story): string {
     ),
     ...foot,
   ].join("\n");
+}
+
+/** That its turn has come, until when, and what then. Pure. */
+export function offerText({ id }: RunView, { slot, until }: NonNullable<Story["offer"]>): string {
+  const what = `Its turn has come: *${escapedWithin(slot, LONGEST_NAME)}* is reserved for it until ${slackDate(until)}.`;
+  return `${what} *Start now* (\`/stg start ${id}\`) begins it, *Pass* gives the turn up. Without an answer it leaves the queue then.`;
 }
 
 /** The last lines for which there is room. */
@@ -129,15 +136,13 @@ const VERDICT = "Judge the results";
 /** The replies that the run's thread should have by now, in their order. Pure. */
 export function threadReplies(story: Story): Reply[] {
   const failed = story.steps.filter(
-    ({ state, error, name, path }) =>
-      state === "failed" &&
-      !(name === VERDICT && (story.tails.get(path) ?? []).length === 0) &&
-      !TOLD_ELSEWHERE.has(error?.code ?? ""),
+    (step) =>
+      step.state === "failed" &&
+      !(step.name === VERDICT && (story.tails.get(step.path) ?? []).length === 0) &&
+      !TOLD_ELSEWHERE.has(step.error?.code ?? "") &&
+      !wasPassedOver(step),
   );
-  const replies: Reply[] = [
-    ...stageReplies(story),
-    ...failed.map((step) => ({ key: `failed:${step.path}`, text: failureText(story, step) })),
-  ];
+  const replies = [...stageReplies(story), ...failed.map((step) => failureReply(story, step))];
   replies.push(...testReplies(story.run));
   if (hasEnded(story.run)) replies.push({ key: "end", text: endText(story) }, ...timelineReply(story));
   return replies;
@@ -154,12 +159,22 @@ function timelineReply({ run, steps }: Story): Reply[] {
   return [{ key: "timeline", text: "Where the time went:", pictures: [picture] }];
 }
 
-function stageReplies({ run, steps }: Story): Reply[] {
-  return stagesOf(run, steps).flatMap(({ key, done, state, steps, took }) => {
-    if (state !== "succeeded" || done === null || took === null) return [];
-    const text = `✓ ${done} (${stepCount(steps)}, ${formatDuration(took)}).`;
-    return [{ key: `stage:${key}`, text, brief: true }];
-  });
+function failureReply(story: Story, step: StepView): Reply {
+  return { key: `failed:${step.path}`, text: failureText(story, step) };
+}
+
+/** For each stage what failed in it though the run went on, and that it is over. */
+function stageReplies(story: Story): Reply[] {
+  return stagesOf(story.run, story.steps).flatMap((stage) => [
+    ...stage.steps.filter(wasPassedOver).map((step) => failureReply(story, step)),
+    ...doneReply(stage),
+  ]);
+}
+
+function doneReply({ key, done, state, steps, took }: Stage): Reply[] {
+  if (state !== "succeeded" || done === null || took === null) return [];
+  const text = `✓ ${done} (${stepCount(steps)}, ${formatDuration(took)}).`;
+  return [{ key: `stage:${key}`, text, brief: true }];
 }
 
 /** `8 steps`, and how many of them failed though the run went on. */

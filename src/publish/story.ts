@@ -10,6 +10,8 @@ export interface Story {
   readonly usual: Usual;
   /** Its place among those who wait, from 1; null when it does not wait. */
   readonly position: number | null;
+  /** The slot that is reserved for it until its requester answers; null when none is. */
+  readonly offer: { readonly slot: string; readonly until: number } | null;
   /** What the run has left standing, or has worked on; null when that stands no more. */
   readonly kept: Kept | null;
   readonly now: number;

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import { sleep } from "../util/clock.ts";
 import { isConnectionFault, RemoteError } from "./errors.ts";
-import { type OutageListener, Outages } from "./outage.ts";
+import { type Outage, type OutageListener, Outages } from "./outage.ts";
 import { probeReady, type ReadyOptions, waitUntilReady } from "./ready.ts";
 import type { ScriptOptions, ScriptResult } from "./script.ts";
 import type { SessionOptions, SshSession } from "./session.ts";
@@ -19,6 +19,8 @@ export interface HostOptions extends SessionOptions {
   readonly jobRoot?: string;
   /** How long a lost host is looked for before its commands fail; default 5 minutes. */
   readonly reconnectWithinMs?: number;
+  /** That an earlier process was told of, and that had not ended when it did. */
+  readonly outage?: Outage;
   /** Told of a connection that was lost or froze, for the log: the commands that need it connect again. */
   readonly onLost?: (fault: RemoteError) => void;
   /**
@@ -57,13 +59,14 @@ class PooledHost implements Host {
   readonly #options: HostOptions;
   readonly #busy = new Map<SshSession, number>();
   readonly #closing = new AbortController();
-  readonly #outages = new Outages();
+  readonly #outages: Outages;
   #connecting: Promise<void> | undefined;
 
   constructor(provide: (signal: AbortSignal) => Promise<SshTarget>, options: HostOptions) {
     this.#provide = provide;
     this.#options = options;
     this.root = options.jobRoot ?? JOB_ROOT;
+    this.#outages = new Outages(options.outage);
   }
 
   get where(): string {
@@ -136,8 +139,7 @@ class PooledHost implements Host {
   async #connect(): Promise<void> {
     const signal = AbortSignal.any([this.#options.signal, this.#closing.signal]);
     const withinMs = this.#options.reconnectWithinMs ?? RECONNECT_WITHIN_MS;
-    const deadline = Date.now() + withinMs;
-    this.#outages.looking(deadline);
+    const deadline = this.#outages.looking(withinMs);
     let hookedAt = 0;
     for (let number = 1; ; number++) {
       signal.throwIfAborted();

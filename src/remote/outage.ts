@@ -17,7 +17,15 @@ export type OutageListener = (outage: Outage | null) => void;
 export class Outages {
   readonly #listeners = new Set<OutageListener>();
   #lost: { readonly fault: RemoteError; readonly since: number } | undefined;
+  #until: number | undefined;
   #told = false;
+
+  /** @param outage that the host was in when an earlier process worked on it: its deadline still counts */
+  constructor(outage?: Outage) {
+    this.#lost = outage;
+    this.#until = outage?.until;
+    this.#told = outage !== undefined;
+  }
 
   /** @returns ends the telling */
   watch(listener: OutageListener): () => void {
@@ -30,15 +38,19 @@ export class Outages {
     this.#lost ??= { fault, since: Date.now() };
   }
 
-  /** Somebody needs the host: it is looked for until then. */
-  looking(until: number): void {
-    if (this.#lost === undefined) return;
+  /** Somebody needs the host. @returns until when it is looked for, ms since 1970 */
+  looking(withinMs: number): number {
+    const until = this.#until ?? Date.now() + withinMs;
+    if (this.#lost === undefined) return until;
+    this.#until = until;
     this.#told = true;
     this.#tell({ ...this.#lost, until });
+    return until;
   }
 
   found(): void {
     this.#lost = undefined;
+    this.#until = undefined;
     if (this.#told) this.#tell(null);
     this.#told = false;
   }
@@ -49,6 +61,7 @@ export class Outages {
    */
   gaveUp(last: RemoteError, withinMs: number): RemoteError {
     const lost = this.#lost?.fault;
+    this.#until = undefined;
     const detail = typeof last.fields.detail === "string" ? last.fields.detail : last.message;
     const tried = `It could not be connected to again within ${formatDuration(withinMs)}: ${detail}.`;
     const { remedy } = lost ?? last;

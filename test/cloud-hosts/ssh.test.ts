@@ -10,6 +10,10 @@ import { describe, expect, test } from "vitest";
 import { boot, channelOf, isAlive, KEYS, later, login, OTHER_KEYS, run, until } from "./machine-kit.ts";
 
 const execute = promisify(execFile);
+/** How much more the server may send; ssh2 has no public word for it. */
+function windowOf(channel: ClientChannel): number {
+  return (channel as unknown as { incoming: { window: number } }).incoming.window;
+}
 
 describe("commands over SSH", () => {
   test("run for real: output, errors, exit status and signal", async () => {
@@ -70,6 +74,58 @@ describe("commands over SSH", () => {
     });
     await new Promise((resolve) => channel.once("close", resolve));
     expect(order).toEqual(["exit 4", "late"]);
+  });
+
+  test("a client that reads late gets both outputs whole, and the status, whatever waits for its window", async () => {
+    const { spec } = await boot();
+    const { client } = await login(spec);
+    const [out, err] = [6_000_000, 5_000_000];
+    const command = `head -c ${out} /dev/zero & until [ -e behind ]; do sleep 0.02; done
+      echo told >&2; touch told; wait; until [ -e alone ]; do sleep 0.02; done
+      head -c ${err} /dev/zero >&2; echo last >&2; exit 6`;
+    const seen = { status: null as number | null, out: 0, err: 0, last: "" };
+    const channel = await channelOf(client, command, {}, (opened) => {
+      opened.once("exit", (status: number) => {
+        seen.status = status;
+      });
+    });
+    const closed = new Promise((resolve) => channel.once("close", resolve));
+    const home = join(spec.folder, "home/ubuntu");
+    const full = () =>
+      until(
+        () => windowOf(channel),
+        (left) => left === 0,
+        30_000,
+      );
+
+    // Standard error waits behind standard output, which waits for a window that the client has not opened again.
+    await full();
+    await writeFile(join(home, "behind"), "");
+    await until(
+      () => readFile(join(home, "told")).catch(() => undefined),
+      (told) => told !== undefined,
+      30_000,
+    );
+    channel.on("data", (chunk: Buffer) => {
+      seen.out += chunk.length;
+    });
+    channel.stderr.on("data", (chunk: Buffer) => {
+      seen.err += chunk.length;
+      seen.last = (seen.last + chunk.toString("latin1")).slice(-5);
+    });
+    await until(
+      () => ({ ...seen }),
+      (now) => now.out === out && now.last === "told\n",
+      30_000,
+    );
+
+    // Now it waits alone, after the other one did.
+    channel.stderr.pause();
+    await writeFile(join(home, "alone"), "");
+    await full();
+    channel.stderr.resume();
+    await closed;
+    expect(seen).toEqual({ status: 6, out, err: err + "told\nlast\n".length, last: "last\n" });
   });
 
   test("ten sessions on one connection, not eleven", async () => {

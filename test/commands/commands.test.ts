@@ -30,6 +30,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   unlock: "unlock stg1",
   extend: "extend stg1 1h",
   queue: "queue",
+  start: "start stg1",
   leave: "leave stg1",
   cancel: "cancel 1",
   retry: "retry 1",

@@ -54,6 +54,15 @@ const slot = (name: string, changes: Record<string, string | undefined>, rest = 
 const rest = (name: string, text: string): BadInput => ({ name, text: withRest(text) });
 const whole = (name: string, text: string): BadInput => ({ name, text });
 
+const groupArn = (number: number) => SLOT_LINES.targetGroup.replace(/.$/, String(number));
+
+function inOneLine(lines: Record<string, string | undefined>): string {
+  const written = Object.entries(lines).filter(([, value]) => value !== undefined);
+  return written
+    .map(([key, value]) => `${key}: ${/^[[{]/.test(value ?? "") ? value : `"${value}"`}`)
+    .join(", ");
+}
+
 const WEST = SLOT_LINES.targetGroup.replace("us-east-1", "us-west-2");
 const RULE =
   "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener-rule/app/stg3/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee";
@@ -138,6 +147,7 @@ const ROWS: readonly BadInput[] = [
   slot("a duration without a unit", { ttl: "4" }),
   slot("a duration in words", { ttl: "4 hours" }),
   slot("no time at all", { healthyWithin: "0s" }),
+  slot("a queue's times that are none", {}, "queue: { offerAfter: sometimes, offerFor: 0s }\n"),
   slot("a time to live above the most", { ttl: "30h" }),
   slot("a most below the default", { maxTtl: "2h" }),
   slot("a port out of range", { targetPort: "70000" }),
@@ -166,6 +176,20 @@ const ROWS: readonly BadInput[] = [
     `  stg2:\n${Object.entries(SLOT_LINES)
       .map(([k, v]) => `    ${k}: ${v}\n`)
       .join("")}`,
+  ),
+  whole(
+    "a target group in the defaults that every slot has from there",
+    withSlot({ targetGroup: undefined }, "  stg2:\n    ttl: 1h\n").replace(
+      "slots:\n",
+      `slots:\n  defaults: { ${inOneLine(SLOT_LINES)} }\n`,
+    ),
+  ),
+  whole(
+    "two switches with one listener rule and one of their groups in common",
+    HEAD +
+      `slots:\n  defaults: { ${inOneLine({ ...SLOT_LINES, targetGroup: undefined, swap: "switch" })} }\n` +
+      `  stg1:\n    listenerRule: ${RULE}\n    targetGroups: [${groupArn(1)}, ${groupArn(2)}]\n` +
+      `  stg2:\n    listenerRule: ${RULE}\n    targetGroups: [${groupArn(3)}, ${groupArn(1)}]\n`,
   ),
   whole("a slot's name with capitals", withSlot().replace("stg1:", "Stg1:")),
   whole("a slot called all", withSlot().replace("  stg1:", "  all:")),

@@ -37,6 +37,13 @@ describe("the complete configuration", () => {
     });
   });
 
+  test("offers turns by the usual limits when it says nothing of queues", () => {
+    expect(config.queue).toEqual({ offerAfter: 30 * MINUTE, offerFor: 5 * MINUTE });
+    const said = (queue: string) => loaded(`${contract}\nqueue: ${queue}\n`, contractEnv).config.queue;
+    expect(said("{ offerAfter: 2h, offerFor: 90s }")).toEqual({ offerAfter: 120 * MINUTE, offerFor: 90_000 });
+    expect(said("{ offerAfter: never }")).toEqual({ offerAfter: null, offerFor: 5 * MINUTE });
+  });
+
   test("tells steps apart and fills their defaults", () => {
     const [first, , group, wait] = config.serviceUpdate.steps;
     expect(first).toMatchObject({ kind: "run", timeout: 2 * MINUTE, retries: 0, background: false });

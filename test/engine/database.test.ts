@@ -12,9 +12,15 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import BetterSqlite3 from "better-sqlite3";
+import { Kysely } from "kysely";
+import { Migrator } from "kysely/migration";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { rememberConfig } from "../../db/configs.ts";
 import { openDatabase } from "../../db/connection.ts";
-import { TestEngine } from "../support/engine.ts";
+import { ImmediateSqliteDialect } from "../../db/driver.ts";
+import { migrations } from "../../db/migrations/index.ts";
+import type { Schema } from "../../db/schema.ts";
+import { ann, CONFIG_HASH, TestEngine } from "../support/engine.ts";
 import { named, pause, until } from "./support.ts";
 
 let folder = "";
@@ -99,6 +105,41 @@ describe("the database file", () => {
     sqlite.prepare("insert into kysely_migration values ('9999_future', '2030')").run();
     sqlite.close();
     await expect(openDatabase(file)).rejects.toMatchObject({ code: "database_newer" });
+  });
+
+  it("of an older version is brought up to date, and who waited there has their turn", async () => {
+    const file = join(folder, "slipway.db");
+    const sqlite = new BetterSqlite3(file);
+    const db = new Kysely<Schema>({ dialect: new ImmediateSqliteDialect(sqlite) });
+    const provider = { getMigrations: async () => ({ ...migrations }) };
+    await new Migrator({ db, provider }).migrateTo("0002_lookups");
+    await rememberConfig(db, CONFIG_HASH, {}, 0);
+    const columns = "uuid, kind, version, target, candidates_json, state, requested_by, requester_name, via";
+    const insert = sqlite.prepare(
+      `insert into runs (${columns}, input_json, config_hash, created_at)
+       values (?, 'play', 1, 'stg1', '["stg1"]', 'queued', 'slack:U0ANN', 'Ann', 'slack', '{}', 'test', 1)`,
+    );
+    for (const uuid of ["one", "two"]) insert.run(uuid);
+    sqlite.exec(
+      "insert into queue (run_id, candidates_json, adopt, requested_at) select id, '[\"stg1\"]', 0, 1 from runs",
+    );
+    sqlite.exec("insert into leases (resource, mode, fence) values ('stg1', 'free', 7)");
+    await db.destroy();
+    let offered = false;
+    const handOff = () => {
+      const first = !offered;
+      offered = true;
+      return first ? null : 60_000;
+    };
+    const engine = await TestEngine.open({
+      pipelines: [named(async () => {})],
+      file,
+      settings: { handOff },
+    });
+    expect((await engine.ended(1)).state).toBe("succeeded");
+    const [lease] = await engine.engine.leases(["stg1"]);
+    expect(lease).toMatchObject({ mode: "offered", runId: 2, holder: ann });
+    await engine.close();
   });
 
   it("killed amid its first migration is made at the next start", async () => {

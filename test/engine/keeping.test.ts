@@ -112,6 +112,47 @@ describe("a kept environment", () => {
     expect(await engine.steps(kept.id)).toEqual([]);
   });
 
+  describe("on a slot that its holder had locked", () => {
+    async function keptOverLock(): Promise<TestEngine> {
+      const tested = await TestEngine.open({ pipelines: [launch, terminate, test], kinds: [instance] });
+      opened = tested;
+      await tested.engine.lock("stg1", ann, { until: null, reason: "demo week" });
+      await tested.ended((await tested.submit("launch", "stg1")).id);
+      expect(await tested.engine.leases(["stg1"])).toMatchObject([{ mode: "kept", reason: null }]);
+      // Another run on it, and what it hands back, must not lose the lock either.
+      const tests = await tested.submit("test", "stg1");
+      await running("Tests", tests.id);
+      await tested.engine.cancel(tests.id, ann);
+      await tested.ended(tests.id);
+      return tested;
+    }
+    const locked = [{ mode: "locked", holder: ann, reason: "demo week", until: null, hasEnvironment: false }];
+
+    it("leaves the lock when it is terminated", async () => {
+      const tested = await keptOverLock();
+      await tested.ended((await tested.submit("terminate", "stg1")).id);
+      expect(await tested.engine.leases(["stg1"])).toMatchObject(locked);
+    });
+
+    it("leaves the lock when the run that would keep it is cancelled", async () => {
+      opened = await TestEngine.open({ pipelines: [launch], kinds: [instance] });
+      await opened.engine.lock("stg1", ann, { until: null, reason: "demo week" });
+      const run = await opened.submit("launch", "stg1", { wait: true });
+      await running("Tests", run.id);
+      await opened.engine.cancel(run.id, ann);
+      await opened.ended(run.id);
+      expect(await opened.engine.leases(["stg1"])).toMatchObject(locked);
+    });
+
+    it("takes the lock along when its holder gives the slot up", async () => {
+      const tested = await keptOverLock();
+      await tested.engine.unlock("stg1", ann, { force: false });
+      await expect
+        .poll(async () => (await tested.engine.leases(["stg1"]))[0]?.mode, { timeout: 30_000 })
+        .toBe("free");
+    });
+  });
+
   it("that cannot be removed does not hold up for ever the run that was to take its place", async () => {
     let stuck = true;
     const clinging: ObligationKind = {

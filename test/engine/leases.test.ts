@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { rememberConfig } from "../../db/configs.ts";
 import { openDatabase } from "../../db/connection.ts";
 import { ann, bob, CONFIG_HASH, TestEngine } from "../support/engine.ts";
 import { gate, named, SetClock, Things, until, untilStopped } from "./support.ts";
@@ -46,6 +47,29 @@ const relaunch = named(
   },
   { kind: "relaunch" },
 );
+
+describe("the configuration of a run", () => {
+  it("is that of the day when it begins, not of the day when it was asked for; afterwards it stays", async () => {
+    let today = "yesterday";
+    const seen: string[] = [];
+    const look = named(async (run) => void seen.push(run.configHash), { kind: "look" });
+    hold = gate();
+    opened = await TestEngine.open({
+      pipelines: [work, look],
+      settings: { configHash: () => today },
+    });
+    await rememberConfig(opened.db, "yesterday", {}, 0);
+    await rememberConfig(opened.db, "today", {}, 0);
+    const first = await opened.submit("play", "stg1");
+    const second = await opened.submit("look", "stg1");
+    today = "today";
+    expect((await opened.engine.run(first.id))?.configHash).toBe("yesterday");
+    hold.open();
+    await opened.ended(second.id);
+    expect(seen).toEqual(["today"]);
+    expect((await opened.engine.run(first.id))?.configHash).toBe("yesterday");
+  });
+});
 
 async function open(clock = new SetClock(), file?: string): Promise<TestEngine> {
   hold = gate();

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { ObligationKind } from "../../src/engine/obligation.ts";
+import { sleep } from "../../src/util/clock.ts";
 import { ann, TestEngine } from "../support/engine.ts";
 import { gate, named, pause, Things, until } from "./support.ts";
 
@@ -125,6 +126,36 @@ describe("obligations", () => {
     await until(async () => (await opened?.engine.obligations({ open: true }))?.length === 0);
     expect(await mode(opened)).toBe("free");
     expect(alarms).toEqual([expect.anything(), expect.stringMatching(/^stg1 is clean/)]);
+  });
+
+  it.each([
+    ["that will be met if nothing changes are waited for", true, 0, "succeeded"],
+    ["control: that say nothing of it are given up", false, 0, "failed"],
+    [
+      "that are never as near as they say are waited for as long again, not for ever",
+      true,
+      3_600_000,
+      "failed",
+    ],
+  ])("%s", async (_, says, putOffMs, state) => {
+    const play = named(async (run) => void (await run.owe("forgotten", { facts: {} })));
+    const forgotten: ObligationKind = {
+      kind: "forgotten",
+      version: 1,
+      title: "Look until it is surely gone",
+      discharge: async ({ now, expect, signal }) => {
+        const by = now() + 4_000 + putOffMs;
+        if (says) await expect(by, "not seen any more");
+        await sleep(by - now(), signal);
+        signal.throwIfAborted();
+      },
+    };
+    const settings = { cleanupLimitMs: 3_000, patienceMs: 100 };
+    opened = await TestEngine.open({ pipelines: [play], kinds: [forgotten], settings });
+    const { id } = await opened.submit("play", "stg1");
+    expect((await opened.ended(id)).state).toBe(state);
+    const [shown] = (await opened.engine.steps(id)).filter(({ kind }) => kind === "cleanup");
+    expect(shown?.detail ?? null).toBe(says && state !== "succeeded" ? "not seen any more" : null);
   });
 
   it("declared clean are struck out at once, though their cleanup hangs", async () => {

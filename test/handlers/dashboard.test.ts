@@ -3,8 +3,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, type Page, expect as see } from "@playwright/test";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { openChromium } from "../../sandbox/browser.ts";
 import { dev, dev2, maint } from "../support/bot.ts";
-import { openChromium } from "../support/browser.ts";
 import { TestSurface } from "../support/surface.ts";
 
 const TOKEN = "the-dashboard-token";

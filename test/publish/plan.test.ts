@@ -26,7 +26,13 @@ function failedRun(path: string, error: Fault, facts: JsonObject = {}): KnownBlo
     startedAt: 0,
     endedAt: 1_000,
   } as unknown as RunView;
-  const quiet = { tails: new Map(), usual: { total: null, steps: new Map() }, position: null, kept: null };
+  const quiet = {
+    tails: new Map(),
+    usual: { total: null, steps: new Map() },
+    position: null,
+    offer: null,
+    kept: null,
+  };
   return planBlocks({ run, steps, ...quiet, now: 2_000 });
 }
 

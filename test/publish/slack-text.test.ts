@@ -37,7 +37,7 @@ function step(
   };
 }
 
-const QUIET = { usual: { total: null, steps: new Map() }, position: null, kept: null } as const;
+const QUIET = { usual: { total: null, steps: new Map() }, position: null, kept: null, offer: null } as const;
 
 const texts = (steps: readonly StepView[], run: Partial<RunView> = {}) =>
   threadReplies({ run: { ...RUN, ...run } as RunView, steps, tails: new Map(), ...QUIET, now: 60_000 }).map(
@@ -128,7 +128,12 @@ describe("the thread", () => {
       /^✗ \*Optional\* failed: exit 3\n[\s\S]*no such file[\s\S]*The run went on without it/,
     );
     expect(told).not.toContain("Mend it.");
-    expect(replies.map(({ text }) => text)).toContain("✓ The services are updated (2 steps, 1 failed, 3s).");
+    expect(replies.map(({ key }) => key)).toEqual([
+      "stage:instance",
+      `failed:${optional.path}`,
+      "stage:update",
+    ]);
+    expect(replies[2]?.text).toBe("✓ The services are updated (2 steps, 1 failed, 3s).");
     // Control: the same failure without the mark stops the stage.
     const stopped = { ...optional, error: { ...error, fields: {} } };
     const without = texts([...INSTANCE, ...UPDATE, stopped, ...SWAP]);

@@ -86,6 +86,53 @@ it("no line is lost or repeated when the connection is cut again and again", asy
   expect(server.commands.length).toBeGreaterThan(4);
 });
 
+/** A server on whose way back the last words of so many followers are lost, or all but their first half. */
+function losing(times: number, keep: (piece: string) => string) {
+  const lost: string[] = [];
+  return {
+    lost,
+    onError: (piece: string) => {
+      if (!piece.includes("slipway-job") || lost.length >= times) return piece;
+      lost.push(piece);
+      return keep(piece);
+    },
+  };
+}
+
+it.each([
+  ["lost", () => ""],
+  ["cut off", (piece: string) => piece.slice(0, piece.indexOf(" exited") + 4)],
+])(
+  "a follower whose last word is %s is followed by another, from the byte where it stopped",
+  async (_, keep) => {
+    const { lost, onError } = losing(2, keep);
+    const host = hostOn(await startServer({ onError }));
+    const job = await startOrJoin(host, {
+      id: jobId("silent", "step", 1),
+      script: "echo one; echo two; exit 7",
+      timeoutMs: 60_000,
+    });
+    const lines: string[] = [];
+    const result = await job.follow({ onLine: (line) => lines.push(line) });
+    expect([result.exitCode, lines, result.tail]).toEqual([7, ["one", "two"], ["one", "two"]]);
+    expect(lost.length).toBe(2);
+  },
+);
+
+it("a machine whose followers never say anything is given up, and named", async () => {
+  const { lost, onError } = losing(Number.POSITIVE_INFINITY, () => "");
+  const host = hostOn(await startServer({ onError }));
+  const job = await startOrJoin(host, {
+    id: jobId("silent", "step", 2),
+    script: "echo one",
+    timeoutMs: 60_000,
+  });
+  const error = await job.follow().catch((fault: RemoteError) => fault);
+  expect(error).toMatchObject({ code: "remote_shell_failed" });
+  expect((error as RemoteError).message).toContain("does not say how job");
+  expect(lost.length).toBe(5);
+});
+
 it("goes on after sshd's process was killed, and after it was frozen", async () => {
   const sshd = await startSshd();
   const lost: string[] = [];

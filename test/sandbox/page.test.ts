@@ -1,9 +1,11 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, chromium, type Page } from "@playwright/test";
+import type { Browser, Page } from "@playwright/test";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { openChromium } from "../../sandbox/browser.ts";
 import { cloudState, run, runs, slash, waitForRun } from "../../sandbox/client.ts";
+import { actAs, goTo, openPage, openThread, runMessage, setSwitch, typeLine } from "../../sandbox/reader.ts";
 import { type Sandbox, startSandbox } from "../../sandbox/supervisor/start.ts";
 
 /** The sandbox's page as a newcomer meets it, in a real browser, with the real bot behind it. */
@@ -16,10 +18,6 @@ const ROOT = join(import.meta.dirname, "..", "..");
 /** Screenshots of what was seen, to be looked at. */
 const SEEN = join(ROOT, "test-results", "page");
 const folder = mkdtempSync(join(tmpdir(), "slipway-page-"));
-const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
-  existsSync(path),
-);
-
 let sandbox: Sandbox;
 let browser: Browser;
 let page: Page;
@@ -27,10 +25,7 @@ let faults: string[];
 
 beforeAll(async () => {
   mkdirSync(SEEN, { recursive: true });
-  browser = await chromium.launch({
-    args: ["--no-sandbox", "--disable-dev-shm-usage"],
-    ...(CHROMIUM === undefined ? {} : { executablePath: CHROMIUM }),
-  });
+  browser = await openChromium();
   sandbox = await startSandbox({ dir: folder, port: 0 });
 }, 180_000);
 
@@ -48,32 +43,23 @@ afterEach(() => page.close());
 /** The page, which must not be at fault itself: no script error, nothing that its own policy refuses. */
 async function open(size = { width: 1280, height: 800 }): Promise<Page> {
   faults = [];
-  const opened = await browser.newPage({ viewport: size });
-  opened.on("pageerror", (error) => faults.push(error.message));
-  opened.on("console", (message) => {
-    if (message.type() === "error" && message.text().includes("Content Security Policy")) {
-      faults.push(message.text());
-    }
+  return await openPage(browser, sandbox.json.console, {
+    size,
+    begin: (opened) => {
+      opened.on("pageerror", (error) => faults.push(error.message));
+      opened.on("console", (message) => {
+        if (message.type() === "error" && message.text().includes("Content Security Policy")) {
+          faults.push(message.text());
+        }
+      });
+    },
   });
-  await opened.goto(sandbox.json.console);
-  await opened
-    .locator("#who option")
-    .first()
-    .waitFor({ state: "attached", ...SLOW });
-  return opened;
 }
 
 const seen = (name: string) => page.screenshot({ path: join(SEEN, `${name}.png`) });
 const messages = () => page.locator("#messages > li");
-const runMessage = (target: string) =>
-  messages()
-    .filter({ hasText: new RegExp(`(Launch|Test) of ${target}`) })
-    .last();
-
-async function typed(line: string): Promise<void> {
-  await page.locator("#entry").fill(line);
-  await page.keyboard.press("Enter");
-}
+const messageOf = (slot: string) => runMessage(page, slot);
+const typed = (line: string) => typeLine(page, line);
 
 /** The number of the newest run, once there is another than before. */
 async function nextRun(before: number): Promise<number> {
@@ -88,7 +74,7 @@ test("a newcomer types what the first line says, sees the plan move and the run 
   );
   await page.keyboard.type("/stg launch stg1 --tests none");
   await page.keyboard.press("Enter");
-  const message = runMessage("stg1");
+  const message = messageOf("stg1");
   await message.locator(".card[data-status=in_progress]").first().waitFor(SLOW);
   await seen("plan-moves");
   const done = () => message.locator(".card[data-status=complete]").count();
@@ -116,7 +102,7 @@ test("Cancel asks first, and stops the run; Extend and Terminate do what they sa
   const before = (await runs(json)).length;
   await typed("/stg launch stg2 --keep 20m");
   const cancelled = await nextRun(before);
-  const cancel = runMessage("stg2").locator("[data-action=run_cancel]");
+  const cancel = messageOf("stg2").locator("[data-action=run_cancel]");
   await cancel.click(SLOW);
   const dialog = page.getByRole("dialog");
   await dialog.getByText("Cancel this run?").waitFor(SLOW);
@@ -132,10 +118,10 @@ test("Cancel asks first, and stops the run; Extend and Terminate do what they sa
   await typed("/stg launch stg2 --tests none --keep 20m");
   const kept = await nextRun(before + 1);
   expect(await waitForRun(json, kept, ENDED, 120_000)).toMatchObject({ state: "succeeded" });
-  await runMessage("stg2").locator("[data-action=run_extend]").click(SLOW);
+  await messageOf("stg2").locator("[data-action=run_extend]").click(SLOW);
   await messages().filter({ hasText: "extended by @developer" }).waitFor(SLOW);
   await seen("extended");
-  await runMessage("stg2").locator("[data-action=run_terminate]").click(SLOW);
+  await messageOf("stg2").locator("[data-action=run_terminate]").click(SLOW);
   await dialog.getByRole("button", { name: "Terminate" }).click(SLOW);
   await expect.poll(async () => (await cloudState(json)).instances, PATIENT).toEqual([]);
   expect(faults).toEqual([]);
@@ -143,14 +129,14 @@ test("Cancel asks first, and stops the run; Extend and Terminate do what they sa
 
 describe("what others see", () => {
   test("a refusal is for its author alone; each person has an own talk with the app", async () => {
-    await page.getByRole("radio", { name: /^viewer\b/ }).check({ force: true });
+    await actAs(page, "viewer");
     await typed("/stg launch stg3");
     const refusal = messages()
       .filter({ hasText: "Only visible to you" })
       .filter({ hasText: "slipway" })
       .last();
     await refusal.waitFor(SLOW);
-    await page.getByRole("radio", { name: /^maintainer\b/ }).check({ force: true });
+    await actAs(page, "maintainer");
     await typed("/stg whoami");
     await messages().filter({ hasText: "You are" }).last().waitFor(SLOW);
     expect(await messages().filter({ hasText: "/stg launch stg3" }).count()).toBe(0);
@@ -187,7 +173,7 @@ describe("what others see", () => {
 test("the app's home is the board; its Launch opens a form, which the keyboard fills in", async () => {
   const { json } = sandbox;
   const before = (await runs(json)).length;
-  await page.getByRole("navigation").getByRole("button", { name: "Home" }).click();
+  await goTo(page, "Home");
   await page.locator("#home h3", { hasText: "Staging slots" }).waitFor(SLOW);
   await seen("home");
   await page.locator("#home").getByRole("button", { name: "Launch" }).first().click();
@@ -223,18 +209,45 @@ test("a form that lacks something is not sent, and says where; Escape closes it"
   await dialog.waitFor({ state: "detached", ...SLOW });
 });
 
+test("a reload keeps whom one acts as, where, and the open thread; another tab is another person", async () => {
+  const { json } = sandbox;
+  const before = (await runs(json)).length;
+  await actAs(page, "developer2");
+  await typed("/stg launch stg3 --tests none");
+  expect(await waitForRun(json, await nextRun(before), ENDED, 120_000)).toMatchObject({ state: "succeeded" });
+  await openThread(page, "stg3");
+  await page.reload();
+  await page.locator("#pane").getByText("Thread").waitFor(SLOW);
+  expect(await page.locator("#who").inputValue()).toBe("developer2");
+  const other = await open();
+  expect(await other.locator("#who").inputValue()).toBe("developer");
+  await other.close();
+  await page.keyboard.press("Escape");
+  await goTo(page, "Home");
+  await page.reload();
+  await page.locator("#home h3", { hasText: "Staging slots" }).waitFor(SLOW);
+  // A command stands before what it began.
+  await goTo(page, "staging");
+  const own = await messages().allInnerTexts();
+  const typedAt = own.findLastIndex((text) => text.includes("/stg launch stg3 --tests none"));
+  const runAt = own.findLastIndex((text) => /Launch of stg3/.test(text));
+  expect(typedAt).toBeGreaterThan(-1);
+  expect(typedAt).toBeLessThan(runAt);
+  expect(faults).toEqual([]);
+});
+
 describe("what goes wrong on demand", () => {
   test("no capacity: the launch fails, and says why; switched off, the next one does not", async () => {
     const before = (await runs(sandbox.json)).length;
-    await page.getByRole("switch", { name: "AWS has no capacity" }).check(SLOW);
+    await setSwitch(page, "AWS has no capacity", true);
     await expect
       .poll(async () => (await fetch(new URL("/_sandbox/faults", sandbox.json.aws.endpoint))).json(), PATIENT)
       .toHaveLength(1);
     await typed("/stg launch stg4 --tests none");
     const failed = await nextRun(before);
     await waitForRun(sandbox.json, failed, ["failed"], 180_000);
-    await runMessage("stg4").locator(".card.error").waitFor(SLOW);
-    await page.getByRole("switch", { name: "AWS has no capacity" }).uncheck(SLOW);
+    await messageOf("stg4").locator(".card.error").waitFor(SLOW);
+    await setSwitch(page, "AWS has no capacity", false);
     await expect
       .poll(async () => (await fetch(new URL("/_sandbox/faults", sandbox.json.aws.endpoint))).json(), PATIENT)
       .toEqual([]);
@@ -260,13 +273,12 @@ describe("what goes wrong on demand", () => {
 test("a failing test is named in the thread, with its error and its screenshot", async () => {
   const { json } = sandbox;
   const before = (await runs(json)).length;
-  await page.getByRole("switch", { name: "A test fails" }).check(SLOW);
+  await setSwitch(page, "A test fails", true);
   await typed("/stg launch stg3 --tests chrome");
   const id = await nextRun(before);
   expect(await waitForRun(json, id, ENDED, 180_000)).toMatchObject({ state: "failed" });
-  await page.getByRole("switch", { name: "A test fails" }).uncheck(SLOW);
-  await runMessage("stg3").locator("button.replies").click(SLOW);
-  const pane = page.locator("#pane");
+  await setSwitch(page, "A test fails", false);
+  const pane = await openThread(page, "stg3");
   const screenshot = pane.locator("img").first();
   await screenshot.waitFor(PATIENT);
   // Its bytes came through, not a broken image.
@@ -286,7 +298,7 @@ describe("on a phone, by keyboard, and from elsewhere", () => {
   test("nothing is wider than a phone, and every place is reached", async () => {
     await page.close();
     page = await open({ width: 390, height: 844 });
-    for (const name of ["slipway", "Home", "Cloud", "staging"]) {
+    for (const name of ["slipway", "Home", "Cloud", "staging"] as const) {
       await page.getByRole("navigation").getByRole("button", { name }).click();
       expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(390);
     }

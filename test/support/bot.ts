@@ -12,7 +12,7 @@ import { rememberConfig } from "../../db/configs.ts";
 import { createDispatch, type Dispatch } from "../../handlers/dispatch.ts";
 import type { Authority } from "../../handlers/roles.ts";
 import { type LoadedConfig, loadConfig, type Role } from "../../src/config/index.ts";
-import type { Person } from "../../src/engine/types.ts";
+import type { HandOff, Person } from "../../src/engine/types.ts";
 import type { Clock } from "../../src/util/clock.ts";
 import { Redactor } from "../../src/util/redact.ts";
 import { TestEngine } from "./engine.ts";
@@ -111,12 +111,15 @@ export class TestBot {
     });
   }
 
-  static async open(options: { commits?: CommitSource; file?: string } = {}): Promise<TestBot> {
+  static async open(
+    options: { commits?: CommitSource; file?: string; handOff?: HandOff } = {},
+  ): Promise<TestBot> {
     const pipelines = new SmallPipelines();
     const parts = await TestEngine.open({
       pipelines: pipelines.all,
       kinds: pipelines.kinds,
       ...(options.file === undefined ? {} : { file: options.file }),
+      ...(options.handOff && { settings: { handOff: options.handOff } }),
     });
     return new TestBot(parts, pipelines, options.commits ?? null);
   }

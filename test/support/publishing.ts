@@ -104,6 +104,7 @@ export class Publishing {
         ...shared,
         messages,
         isShown: (runId, channel) => isShown(parts.db, runId, channel),
+        clock,
       }),
     };
   }

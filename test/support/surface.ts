@@ -6,6 +6,7 @@ import { createSlack, type SlackEntrance } from "../../handlers/slack/index.ts";
 import { terminalToken } from "../../src/cli/stg.ts";
 import { Inbox } from "../../src/engine/inbox.ts";
 import { Outbox } from "../../src/engine/outbox.ts";
+import type { HandOff } from "../../src/engine/types.ts";
 import { silent, TestBot } from "./bot.ts";
 import { FakeSlack, SIGNING_SECRET, type Signing, signed, slash } from "./slack.ts";
 
@@ -54,9 +55,12 @@ export class TestSurface {
       /** False: events are stored and not handled. */
       work?: boolean;
       ready?: () => readonly string[];
+      /** Whose turn is offered, and for how long; nobody's when left out. */
+      handOff?: HandOff;
     } = {},
   ): Promise<TestSurface> {
-    const bot = await TestBot.open(options.file === undefined ? {} : { file: options.file });
+    const { file, handOff } = options;
+    const bot = await TestBot.open({ ...(file !== undefined && { file }), ...(handOff && { handOff }) });
     const slack = options.slack ?? new FakeSlack();
     if (!options.slack) await slack.start();
     const alarms: string[] = [];

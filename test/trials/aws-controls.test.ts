@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Patch } from "../crash/support/versions.ts";
 import { type FaultCase, playFault } from "./support/fault-matrix.ts";
-import { type Patch, Stand } from "./support/stand.ts";
+import { Stand } from "./support/stand.ts";
 
 /** Each takes one precaution out of the bot, and the trials must see it. */
 let stand: Stand;

@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { messages } from "../../sandbox/client.ts";
 import { leftInCloud } from "../crash/support/cloud.ts";
+import type { Patch } from "../crash/support/versions.ts";
 import { ask, eventually, instanceOn, runOf, slotOf, threadOf, untilSlot } from "./support/scene.ts";
-import { type Patch, Stand } from "./support/stand.ts";
+import { Stand } from "./support/stand.ts";
 
 /** Of the ten minutes that a run's own cleanup gets, what a trial can wait for. */
 const IN_A_HURRY: Patch = {

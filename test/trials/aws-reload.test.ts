@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
-import { z } from "zod";
+import { leftInCloud } from "../crash/support/cloud.ts";
 import { Barrier } from "./support/barrier.ts";
+import { configFile, logged, reload } from "./support/configuration.ts";
+import { ask, eventually, slotNames, slotOf } from "./support/scene.ts";
 import { Stand } from "./support/stand.ts";
 
 const LAUNCH = "launch stg1 --tests none";
@@ -20,39 +21,12 @@ afterAll(async () => {
   barrier.remove();
 }, 60_000);
 
-const logLine = z.looseObject({ pid: z.number(), msg: z.string(), problems: z.unknown().optional() });
-
-/** What the bot has logged so far, oldest first. */
-function logged() {
-  const lines = readFileSync(join(stand.trial.folder, "log"), "utf8").trim().split("\n");
-  return lines.filter((line) => line.startsWith("{")).map((line) => logLine.parse(JSON.parse(line)));
-}
-
-function configFile(): string {
-  return z.string().parse(stand.yard.environment.SLIPWAY_CONFIG);
-}
-
-/** Asks the bot to read its configuration again; what it says to it. */
-async function reload(expected: RegExp): Promise<string> {
-  const before = logged().length;
-  process.kill(logged().at(-1)?.pid ?? 0, "SIGHUP");
-  let said: string | undefined;
-  await stand.trial.until(`saying ${expected}`, () => {
-    const line = logged()
-      .slice(before)
-      .find(({ msg }) => expected.test(msg));
-    said = line && JSON.stringify(line);
-    return said !== undefined;
-  });
-  return said ?? "";
-}
-
 function stepNames(runId: number): string[] {
   return stand.trial.journal.steps(runId).map(({ path }) => path.split("/").at(-1) ?? "");
 }
 
 it("SIGHUP in the middle of a run: a bad file changes nothing, a changed one the next run", async () => {
-  const good = readFileSync(configFile(), "utf8");
+  const good = readFileSync(configFile(stand), "utf8");
   barrier.hold("stg1");
   const first = await stand.begin(LAUNCH);
   await stand.untilStep(first.id, /\/Barrier$/);
@@ -60,8 +34,8 @@ it("SIGHUP in the middle of a run: a bad file changes nothing, a changed one the
   const lines = good.split("\n");
   const at = lines.findIndex((line) => line.startsWith("slots:"));
   const bad = [...lines.slice(0, at), "slotts: {}", ...lines.slice(at)];
-  writeFileSync(configFile(), bad.join("\n"));
-  const told = await reload(/the old one stays in use/);
+  writeFileSync(configFile(stand), bad.join("\n"));
+  const told = await reload(stand, /the old one stays in use/);
   expect(told).toContain(`:${at + 1}`);
   expect(told).toContain("slotts");
   expect(told).toContain("slots");
@@ -74,12 +48,12 @@ it("SIGHUP in the middle of a run: a bad file changes nothing, a changed one the
   );
   changed.slots.defaults.instanceType = ["t3a.large"];
   changed.access.roles.viewer = { ...changed.access.roles.viewer, github: ["wriet"] };
-  writeFileSync(configFile(), stringify(changed));
+  writeFileSync(configFile(stand), stringify(changed));
   const warning = /taken for the login wriet/;
   // The control: it was not there before.
-  expect(logged().filter(({ msg }) => warning.test(msg))).toEqual([]);
-  await reload(/configuration read again/);
-  expect(logged().filter(({ msg }) => warning.test(msg))).toHaveLength(1);
+  expect(logged(stand).filter(({ msg }) => warning.test(msg))).toEqual([]);
+  await reload(stand, /configuration read again/);
+  expect(logged(stand).filter(({ msg }) => warning.test(msg))).toHaveLength(1);
 
   barrier.letGo("stg1");
   expect((await stand.ended(first.id)).state).toBe("succeeded");
@@ -96,15 +70,15 @@ it("SIGHUP in the middle of a run: a bad file changes nothing, a changed one the
 }, 90_000);
 
 it("SIGHUP in the middle of a run that a kill follows: it goes on with the configuration that it began with", async () => {
-  const now = parse(readFileSync(configFile(), "utf8"));
+  const now = parse(readFileSync(configFile(stand), "utf8"));
   barrier.hold("stg1");
   const run = await stand.begin(LAUNCH);
   await stand.untilStep(run.id, /\/Barrier$/);
   now.serviceUpdate.steps = now.serviceUpdate.steps.map((step: { name: string }) =>
     step.name === "After the change" ? { name: "Changed once more", run: "true" } : step,
   );
-  writeFileSync(configFile(), stringify(now));
-  await reload(/configuration read again/);
+  writeFileSync(configFile(stand), stringify(now));
+  await reload(stand, /configuration read again/);
   await stand.trial.kill();
   await stand.trial.start();
   barrier.letGo("stg1");
@@ -112,3 +86,39 @@ it("SIGHUP in the middle of a run that a kill follows: it goes on with the confi
   expect(stepNames(run.id)).toContain("After the change");
   expect(stepNames(run.id)).not.toContain("Changed once more");
 }, 90_000);
+
+it("a slot that is taken out of the configuration is shown and can be ended until nothing is left of it", async () => {
+  const now = parse(readFileSync(configFile(stand), "utf8"));
+  const kept = await stand.begin("launch stg2 --keep 1h --tests none");
+  expect((await stand.ended(kept.id)).state).toBe("succeeded");
+  await ask(stand, "lock stg3 --reason audit");
+  expect(await ask(stand, "launch stg2 --tests none", "developer2")).toContain("is waiting");
+  const waiting = stand.trial.journal.runs().at(-1)?.id ?? 0;
+  const { stg2: _kept, stg3: _locked, stg4: _free, ...slots } = now.slots;
+  writeFileSync(configFile(stand), stringify({ ...now, slots }));
+  await reload(stand, /configuration read again/);
+
+  expect((await slotOf(stand, "stg2")).state).toBe("held");
+  expect((await slotOf(stand, "stg3")).state).toBe("held");
+  // The control: one that nobody uses is gone with its configuration.
+  await expect(slotOf(stand, "stg4")).rejects.toThrow("There is no slot stg4");
+  expect(await ask(stand, "status stg2")).toContain("not in the configuration any more");
+  expect(await ask(stand, "launch stg2", "maintainer")).toContain("unknown_slot");
+  expect(await ask(stand, "update stg2")).toContain("unknown_slot");
+
+  expect(await ask(stand, "unlock stg3")).toContain("has unlocked");
+  const end = await stand.begin("terminate stg2");
+  expect((await stand.ended(end.id)).state).toBe("succeeded");
+  // Whose turn it is then finds no slot: nothing is launched for it.
+  const since = Date.now();
+  const late = await stand.ended(waiting);
+  expect(late.outcome).toMatchObject({ state: "failed", fault: { code: "slot_not_configured" } });
+  expect(await stand.calls(since, "ec2:RunInstances")).toEqual([]);
+  await eventually(
+    "gone from the board",
+    () => slotNames(stand),
+    (names) => !names.includes("stg2") && !names.includes("stg3"),
+  );
+  expect(await leftInCloud(stand.yard)).toEqual([]);
+  expect(await ask(stand, "terminate stg2")).toContain("unknown_slot");
+}, 120_000);

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { SLOTS } from "../../sandbox/supervisor/plan.ts";
 import { type AwsCall, launchedSince, leftInCloud } from "../crash/support/cloud.ts";
+import type { Patch } from "../crash/support/versions.ts";
 import { BusyScript, isOfScript } from "./support/busy-script.ts";
-import { type Patch, Stand } from "./support/stand.ts";
+import { Stand } from "./support/stand.ts";
 
 /** A look that AWS has refused is followed by the next one a second later or more; else every 250 ms. */
 const PATIENT_MS = 750;

@@ -1,9 +1,12 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { sleep } from "../../src/util/clock.ts";
 import type { JsonObject } from "../../src/util/json.ts";
+import { changed, type Patch } from "../crash/support/versions.ts";
 import { instanceOn, machines, messageOf, slotOf, threadOf } from "./support/scene.ts";
-import type { Patch, Stand } from "./support/stand.ts";
+import type { Stand } from "./support/stand.ts";
 import { StandPool } from "./support/stand-pool.ts";
 
 /** Machines that do not let the bot in, are not who they should be, fall silent, or have no room left. */
@@ -58,6 +61,8 @@ function withPatience(config: JsonObject): JsonObject {
     },
   };
 }
+
+const outageFacts = z.object({ outage: z.object({ until: z.number() }).nullish() });
 
 interface Named {
   readonly code: string;
@@ -126,6 +131,42 @@ describe.concurrent("a connection that fails in the middle of a step", () => {
       // Who watches the log sees the end too.
       expect(await stream).toContain('"state":"failed"');
       expect(stand.trial.tally()).toEqual({ "begin long": 1 });
+      letGo(stand);
+    });
+  }, 180_000);
+});
+
+describe.concurrent("a bot that is killed while it looks for a lost host", () => {
+  /** Kills it in the middle, and starts it when the time is over. @returns the deadlines before and at the end */
+  async function deadlines(stand: Stand, patches: readonly Patch[]): Promise<readonly number[]> {
+    const id = await untilLongJob(stand, BRIEF_LOSS);
+    await change(stand, BRIEF_LOSS, "freeze");
+    await stand.trial.until("written down", () => deadlineOf(stand) !== undefined, 60_000);
+    const first = deadlineOf(stand) ?? 0;
+    await stand.trial.kill();
+    while (Date.now() <= first) await sleep(100);
+    await stand.trial.start(changed(...patches));
+    await expectNamed(stand, BRIEF_LOSS, id, {
+      code: "ssh_half_open",
+      message: /stopped answering on an open SSH connection\. It could not be connected to again within 5s:/,
+      remedy: /console output/,
+    });
+    letGo(stand);
+    return [first, deadlineOf(stand) ?? 0];
+  }
+
+  it("gives it up when it would have without", async () => {
+    await pool.play(async (stand) => {
+      const [first, last] = await deadlines(stand, []);
+      expect(last).toBe(first);
+    });
+  }, 180_000);
+
+  it("control: one that forgets when it began looks as long again", async () => {
+    const forgets = { file: "src/remote/outage.ts", find: "this.#until = outage?.until;", replace: "" };
+    await pool.play(async (stand) => {
+      const [first = 0, last] = await deadlines(stand, [forgets]);
+      expect(last).toBeGreaterThan(first);
     });
   }, 180_000);
 });
@@ -218,7 +259,7 @@ describe.concurrent("a bot without one precaution is found out", () => {
   const NOT_JOINED: readonly Patch[] = [
     {
       file: "src/remote/job/job.ts",
-      find: "if (!mayTryAgain(error)) throw error;\n    return undefined;",
+      find: 'if (!mayTryAgain(error)) throw error;\n    return "lost";',
       replace: "throw error;",
     },
     {
@@ -257,6 +298,12 @@ async function untilLongJob(stand: Stand, slot: string): Promise<number> {
   const { id } = await stand.begin(`launch ${slot} --tests none`);
   await untilLogged(stand, id, /^line 1$/);
   return id;
+}
+
+/** Until when the host that was lost is looked for, as it is written down. */
+function deadlineOf(stand: Stand): number | undefined {
+  const outages = stand.trial.journal.facts("instance").map((facts) => outageFacts.parse(facts).outage);
+  return outages.find((outage) => outage)?.until;
 }
 
 function letGo(stand: Stand): void {

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { calls } from "../../sandbox/client.ts";
 import type { JsonObject } from "../../src/util/json.ts";
+import type { Patch } from "../crash/support/versions.ts";
 import { writeSuite } from "../testing/helpers.ts";
 import { ask, eventually, threadOf, untilSlot } from "./support/scene.ts";
-import { type Patch, Stand } from "./support/stand.ts";
+import { Stand } from "./support/stand.ts";
 
 /** Told beside every secret: where it is found, a secret would have been, too. */
 const MARK = "MARK-that-is-no-secret-7f3a";

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { signedHeaders } from "../../sandbox/slack/signature.ts";
+import type { Patch } from "../crash/support/versions.ts";
 import { overLimit } from "../support/publishing.ts";
 import { Door } from "./support/door.ts";
 import { ask, eventually } from "./support/scene.ts";
-import { type Patch, Stand } from "./support/stand.ts";
+import { Stand } from "./support/stand.ts";
 import { marks, shownSince, slackCalls, told, twice, workedMs } from "./support/told.ts";
 
 /**

@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { sleep } from "../../src/util/clock.ts";
 import { leftInCloud } from "../crash/support/cloud.ts";
+import type { Patch } from "../crash/support/versions.ts";
 import { ask, eventually, instanceOn, machines, slotOf, threadOf, untilSlot } from "./support/scene.ts";
-import { type Patch, Stand } from "./support/stand.ts";
+import { Stand } from "./support/stand.ts";
 import { type Judgement, judge, Stream } from "./support/stream.ts";
 
 /** A launch by its holder on a slot on which they keep an environment: by each way to swap, on a slot of its own. */

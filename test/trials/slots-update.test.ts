@@ -98,6 +98,8 @@ describe("the service update", () => {
     expect([run.state, run.reason]).toEqual(["succeeded", null]);
     expect(tries("flaky", run)).toBe(3);
     expect(tries("mended", run)).toBe(2);
+    const shown = ["Flaky", "Mended", "Optional", "Migrate"].map((name) => step(run, name).attempt);
+    expect(shown).toEqual([3, 2, 1, 1]);
     expect(step(run, "Optional")).toMatchObject({ state: "failed", error: { code: "step_failed" } });
     // Joined before the swap, and not waited for before that.
     const swap = step(run, "Load balancer sees it healthy");

@@ -12,13 +12,15 @@ const RUNS_SHOWN = 25;
 export interface BoardParts {
   readonly engine: EngineApi;
   readonly config: Config;
+  /** Also those that the configuration has lost while they were in use. */
+  readonly slots: readonly string[];
   readonly now: number;
 }
 
 /** Every slot as `/stg status` and `/api/slots` tell it, and the last runs. */
 export async function board(parts: BoardParts): Promise<Markup> {
   const { engine, config } = parts;
-  const leases = await leasesOf(engine, Object.keys(config.slots));
+  const leases = await leasesOf(engine, parts.slots);
   const slots = await Promise.all(leases.map((lease) => slotCard(parts, lease)));
   const runs = await engine.runs({ limit: RUNS_SHOWN });
   const environments = Object.keys(config.environments);
@@ -38,6 +40,7 @@ async function slotCard(parts: BoardParts, lease: LeaseView): Promise<Markup> {
   const instance = typeof facts.instanceId === "string" ? html`<code>${facts.instanceId}</code>` : null;
   return html`<article class="card ${slotState(lease)}" id="slot-${name}">
 <h2>${url === undefined ? name : html`<a href="${url}">${name}</a>`} ${badge(slotState(lease))}</h2>
+${!(name in config.slots) && html`<p>It is not in the configuration any more: it goes when it is free.</p>`}
 ${await whatGoesOn(parts, lease)}
 ${
   lease.mode !== "free" &&
@@ -60,6 +63,8 @@ async function whatGoesOn({ engine, now }: BoardParts, lease: LeaseView): Promis
   if (lease.mode === "free") return html`<p class="none">Nobody has it.</p>`;
   if (lease.mode === "kept") return html`<p>An environment of ${holder} is kept here.</p>`;
   if (lease.mode === "locked") return html`<p>${holder} holds it.</p>`;
+  if (lease.mode === "offered" && lease.runId !== null)
+    return html`<p>It is the turn of ${runLink(lease.runId)}: reserved until ${holder} answers. <code>/stg start ${lease.runId}</code> begins it.</p>`;
   if (lease.mode === "dirty") return await whatIsOwed(engine, lease);
   const run = lease.runId === null ? null : await engine.run(lease.runId);
   if (run === null) return html`<p>${holder} is at work on it.</p>`;
@@ -83,6 +88,8 @@ async function waiting(
   queue: readonly QueueEntry[],
   entry: QueueEntry,
 ): Promise<Markup> {
+  if (entry.offer !== null)
+    return html`<li><b>${nameOf(entry.requestedBy)}</b>, ${runLink(entry.runId)}, has until ${moment(entry.offer.until, parts.now)} to answer</li>`;
   const estimate = whenText(await estimateStart(parts, lease, queue, entry.runId), parts.now);
   return html`<li><b>${nameOf(entry.requestedBy)}</b>, ${runLink(entry.runId)}, ${estimate}</li>`;
 }

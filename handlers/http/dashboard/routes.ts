@@ -1,3 +1,4 @@
+import { slotsInUse } from "../../../commands/lib/slots.ts";
 import type { EngineApi, RunView } from "../../../src/engine/types.ts";
 import { runPicture } from "../../timeline.ts";
 import { type Gate, SESSION_COOKIE, SESSION_S } from "../auth.ts";
@@ -73,7 +74,12 @@ function refusePage({ request, response, url }: Visit, gate: Gate): void {
 
 async function showBoard({ services }: HttpOptions, gate: Gate, { response }: Visit): Promise<void> {
   const { engine, clock } = services;
-  const body = await board({ engine, config: services.config().config, now: clock.now() });
+  const body = await board({
+    engine,
+    config: services.config().config,
+    slots: await slotsInUse(services),
+    now: clock.now(),
+  });
   sendHtml(response, 200, page("Slipway", body, { live: true, signOut: gate.hasToken }));
 }
 

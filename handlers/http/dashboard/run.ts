@@ -1,4 +1,4 @@
-import type { EngineApi, ObligationView, RunView, StepView } from "../../../src/engine/types.ts";
+import type { EngineApi, ObligationView, OfferView, RunView, StepView } from "../../../src/engine/types.ts";
 import { runTitle } from "../../../src/publish/run-title.ts";
 import { formatStepTime } from "../../../src/util/format.ts";
 import type { JsonValue } from "../../../src/util/json.ts";
@@ -10,12 +10,14 @@ const MOST_FAILURES = 50;
 
 /** One run: what it is, its steps as a timeline, its tests, what it owes. */
 export async function runPage(engine: EngineApi, run: RunView, now: number): Promise<Markup> {
-  const [steps, obligations] = await Promise.all([
+  const [steps, obligations, offer] = await Promise.all([
     engine.steps(run.id),
     engine.obligations({ runId: run.id }),
+    engine.offer(run.id),
   ]);
   return html`<h1>${runTitle(run)} <span class="number">#${run.id}</span> ${badge(run.state)}</h1>
 ${whatHappened(run)}
+${run.state === "queued" && whatItWaitsFor(run, offer, now)}
 <dl class="facts">${factsOf(run, now)}</dl>
 ${stepsOf(steps, run, now)}
 ${testsOf(run)}
@@ -32,14 +34,19 @@ export function logPart(run: RunView): Markup {
 }
 
 /** Why it ended as it did, and what to do: the first thing that people look for. */
-function whatHappened({ id, state, reason, outcome, endedAt }: RunView): Markup {
+function whatHappened({ state, reason, outcome, endedAt }: RunView): Markup {
   const fault = outcome?.fault ?? null;
   const failed = fault !== null && state !== "cancelled";
   const cleaning = outcome !== null && endedAt === null;
   return html`${failed && html`<p class="box error">${reason ?? fault.message} <code>${fault.code}</code>${fault.remedy !== undefined && html`<br>${fault.remedy}`}</p>`}
 ${state === "cancelled" && html`<p class="box">${reason ?? fault?.message}</p>`}
-${cleaning && html`<p class="box">Its work is over; what it created is being cleaned up.</p>`}
-${state === "queued" && html`<p class="box">It waits for its slot and starts by itself. <code>/stg cancel ${id}</code> gives the place up.</p>`}`;
+${cleaning && html`<p class="box">Its work is over; what it created is being cleaned up.</p>`}`;
+}
+
+function whatItWaitsFor({ id }: RunView, offer: OfferView | null, now: number): Markup {
+  if (offer === null || offer.answer !== null)
+    return html`<p class="box">It waits for its slot and starts by itself. <code>/stg cancel ${id}</code> gives the place up.</p>`;
+  return html`<p class="box">Its turn has come: ${offer.resource} is reserved for it, which ends ${moment(offer.until, now)}. <code>/stg start ${id}</code> begins it, <code>/stg leave ${id}</code> gives the turn up.</p>`;
 }
 
 function factsOf(run: RunView, now: number): (Markup | null)[] {

@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
-import { Transform } from "node:stream";
 import type { ServerChannel, Session } from "ssh2";
 import { isAcceptedVariable } from "./environment.ts";
+import { Outputs } from "./outputs.ts";
 import { signalGroup } from "./processes.ts";
 
 /**
@@ -78,13 +78,14 @@ function connect(channel: ServerChannel, child: ChildProcess, terminal: boolean)
   if (stdin === null || stdout === null || stderr === null)
     throw new Error("A session's command needs pipes");
   channel.pipe(stdin);
+  const outputs = new Outputs(channel);
   if (terminal) {
     // A terminal has one output, and its driver turns line feeds into carriage return and line feed.
-    stdout.pipe(newlines()).pipe(channel, { end: false });
-    stderr.pipe(newlines()).pipe(channel, { end: false });
+    outputs.pass(stdout, channel, withReturns);
+    outputs.pass(stderr, channel, withReturns);
   } else {
-    stdout.pipe(channel, { end: false });
-    stderr.pipe(channel.stderr, { end: false });
+    outputs.pass(stdout, channel);
+    outputs.pass(stderr, channel.stderr);
   }
 
   child.once("error", (error) => {
@@ -96,16 +97,12 @@ function connect(channel: ServerChannel, child: ChildProcess, terminal: boolean)
     if (signal !== null) channel.exit(signal.replace(/^SIG/, ""));
     else channel.exit(status ?? 255);
   });
-  child.once("close", () => channel.end());
+  child.once("close", () => void outputs.passed().then(() => channel.end()));
 
   for (const stream of [channel, stdin, stdout, stderr]) stream.on("error", () => {});
   return child;
 }
 
-function newlines(): Transform {
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      done(null, Buffer.from(chunk.toString("latin1").replaceAll("\n", "\r\n"), "latin1"));
-    },
-  });
+function withReturns(chunk: Buffer): Buffer {
+  return Buffer.from(chunk.toString("latin1").replaceAll("\n", "\r\n"), "latin1");
 }

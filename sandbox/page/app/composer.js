@@ -13,6 +13,8 @@ const COMMANDS = [
   ["lock", "slot [--for 2h] [--reason T]", "hold it without launching"],
   ["unlock", "slot [--force]", "give it back"],
   ["queue", "[slot]", "who waits"],
+  ["start", "slot", "begin your run when it is your turn"],
+  ["leave", "slot", "give your place in the queue up"],
   ["cancel", "run", "stop a run"],
   ["logs", "run [step]", "its last lines"],
   ["history", "[slot]", "earlier runs"],

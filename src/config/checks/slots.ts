@@ -103,7 +103,8 @@ function sharedTargets(slots: readonly [string, JsonValue][]): Finding[] {
       if (typeof arn !== "string") continue;
       const owner = owners.get(arn);
       if (owner !== undefined && owner !== name) {
-        findings.push({ path: ["slots", name, ...place], message: `slot ${owner} uses this one already` });
+        const message = `slots ${owner} and ${name} would share it; each slot needs its own`;
+        findings.push({ path: ["slots", name, ...place], message });
       }
       owners.set(arn, owner ?? name);
     }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { access, github, slack } from "./access.ts";
 import { environment } from "./environments.ts";
+import { queue } from "./queue.ts";
 import { name, url } from "./scalars.ts";
 import { slot } from "./slot.ts";
 import { serviceUpdate } from "./steps.ts";
@@ -30,6 +31,7 @@ export const configSchema = z.strictObject({
     .record(name("a slot's name"), slot)
     .prefault({})
     .describe("Staging slots; `defaults` is merged into each."),
+  queue: queue.describe("What happens when somebody's turn in a slot's queue comes."),
   serviceUpdate: serviceUpdate.describe("What is done on an instance before it is put behind the slot."),
   tests: tests.optional().describe("The end-to-end suite; without it a launch runs no tests."),
   environments: z.record(name("an environment's name"), environment).prefault({}).describe("Deploy targets."),

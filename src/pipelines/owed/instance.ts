@@ -1,5 +1,6 @@
 import {
   ABSENT_AFTER_REFUSAL_MS,
+  ABSENT_FOR_MS,
   type AbsenceRecord,
   AwsFault,
   type Cloud,
@@ -17,6 +18,7 @@ import {
 import type { DischargeContext, ObligationKind } from "../../engine/obligation.ts";
 import { sleep } from "../../util/clock.ts";
 import { messageOf } from "../../util/errors.ts";
+import { formatTime } from "../../util/format.ts";
 import type { JsonObject } from "../../util/json.ts";
 import { watched } from "../steps/aws.ts";
 import { OWED } from "./kinds.ts";
@@ -27,6 +29,15 @@ export type Refused = {
   readonly elsewhere: Elsewhere;
   /** AWS's own word for it; not in what an older version journaled. */
   readonly code?: string;
+};
+
+/** An outage of its SSH, as written down: an absolute deadline that a restart of the bot does not move. */
+export type OutageRecord = {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string | null;
+  readonly since: number;
+  readonly until: number;
 };
 
 /** Everything by which an instance can be found, launched again identically, reached and terminated. */
@@ -42,6 +53,8 @@ export type InstanceFacts = JsonObject & {
   readonly refused?: Refused;
   /** The request has been sent, or was about to be when the process ended. */
   readonly asked?: boolean;
+  /** Since when it is not reached any more, and until when it is looked for; null once it was found again. */
+  readonly outage?: OutageRecord | null;
   /** What the looks after a terminate have shown so far. */
   readonly absence?: (AbsenceRecord & JsonObject) | undefined;
 };
@@ -149,9 +162,20 @@ async function confirm(
     const absence = recordSighting(context.facts.absence ?? NOTHING_SEEN, sighting);
     await context.learn({ absence: absence as AbsenceRecord & JsonObject });
     if (judgeAbsence(absence, context.now(), absentForMs).gone) return;
+    if (absence.absentSince !== null) await expectAbsence(context, absence.absentSince, absentForMs);
     await sleep(absence.absentSince === null ? LOOK_PAUSE_MS : 5_000, signal);
     signal.throwIfAborted();
   }
+}
+
+/** AWS forgets an instance within about an hour of its end: then there is nothing to see but that it stays away. */
+async function expectAbsence(
+  context: DischargeContext<InstanceFacts>,
+  since: number,
+  forMs = ABSENT_FOR_MS,
+): Promise<void> {
+  const by = since + forMs;
+  await context.expect(by, `AWS shows no sign of it: counts as gone at ${formatTime(by)}`);
 }
 
 function isUp({ state }: Instance): boolean {

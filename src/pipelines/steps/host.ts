@@ -9,6 +9,7 @@ import { OWED } from "../owed/kinds.ts";
 import type { SlotContext } from "../services.ts";
 import { ensureIngress } from "./ingress.ts";
 import type { Host } from "./instance.ts";
+import { knownOutage, recordOutages } from "./outage.ts";
 import type { Subject } from "./service-update.ts";
 
 /** The instance that stands on the slot. @throws SlipwayError `nothing_there` */
@@ -51,16 +52,23 @@ export async function withHost<T>(
   host: Host,
   work: (remote: RemoteHost) => Promise<T>,
 ): Promise<T> {
+  const owed = (await run.owed<InstanceFacts>(OWED.instance)).find(
+    ({ facts }) => facts.instanceId === host.instanceId,
+  );
+  const outage = owed && knownOutage(owed);
   const remote = createHost(async () => sshTarget(context, host), {
     signal: run.signal,
     reconnectWithinMs: context.slot.ssh.reconnectWithin,
+    ...(outage && { outage }),
     onLost: (fault) => run.log(`${fault.message} Connecting again.`),
     onReconnect: () => mendTheWay(run, context, host),
   });
+  const record = owed && recordOutages(run, remote, owed);
   try {
     return await work(remote);
   } finally {
     remote.close();
+    await record?.end();
   }
 }
 

@@ -98,13 +98,13 @@ async function perform(
   remote: RemoteHost,
   subject: Subject,
   step: ServiceStep,
-): Promise<{ attempts: number }> {
+): Promise<{ attempts: number; tries: number }> {
   const local = localExec(context.services.jobsFolder);
   const jobs = new Jobs(run, (line) => journaled.log(line));
   const fields = fieldValues(context, host, subject);
   const unwatch = tellOutages(journaled, remote);
   try {
-    const { attempts } = await runServiceStep(
+    const { attempts, tries } = await runServiceStep(
       { ...step, env: fillAll(step.env, fields) },
       {
         host: remote,
@@ -124,6 +124,10 @@ async function perform(
           journaled.log(line);
           if (at) jobs.logged(at.job, at.nextOffset);
         },
+        onTry: (number) => {
+          const planned = step.retries + 1;
+          journaled.detail(number > planned ? "once more, after onFailure" : `try ${number} of ${planned}`);
+        },
         loggedUpTo: (job) => jobs.loggedUpTo(job),
         onJob: ({ id, place }) =>
           place === "host"
@@ -132,7 +136,7 @@ async function perform(
       },
     );
     await jobs.ended(journaled.signal);
-    return { attempts };
+    return { attempts, tries };
   } catch (error) {
     // Every try has ended by itself; after an abort or a lost connection a job may still run and stays owed.
     if (error instanceof StepFailed && !journaled.signal.aborted) await jobs.ended(journaled.signal);

@@ -16,9 +16,12 @@ import { OWED } from "../owed/kinds.ts";
 import type { ForwardFacts, OldTargetsFacts, TargetFacts, TargetJson } from "../owed/targets.ts";
 import type { SlotContext } from "../services.ts";
 import { watched } from "./aws.ts";
+import { refuseForeignTargets } from "./foreign-targets.ts";
 
 /** AWS stops sending new requests to a draining target at once; this is for its own view to catch up. In ms. */
 const DRAINING_WITHIN_MS = 60_000;
+
+const NOTHING_CHANGED = "Nothing was changed in the load balancer.";
 
 export type TookOver = (owed: Owed<JsonObject> | undefined, note: string) => Promise<void>;
 
@@ -90,6 +93,7 @@ async function switchOver(run: Run, context: SlotContext, target: TargetJson, to
   if (listenerRule === undefined || targetGroups === undefined)
     throw new SlipwayError("no_listener_rule", `${name} has no listener rule to switch.`);
   const before = await run.step("Read the listener rule", async (step) => {
+    await refuseForeignTargets(run, context, NOTHING_CHANGED);
     const { groups } = await region.balancing.ruleForward(listenerRule, watched(step));
     return groups as (GroupWeight & JsonObject)[];
   });
@@ -142,10 +146,12 @@ function weight(targetGroup: string, value: number): GroupWeight {
 }
 
 /** Owes the return of everything else that is in the group; nothing is owed when there is nothing. */
-async function oweOldTargets(run: Run, { slot, region }: SlotContext, groupArn: string, target: Target) {
-  const targets = await run.step("Look for old targets", (step) =>
-    otherTargets(region, groupArn, target, step),
-  );
+async function oweOldTargets(run: Run, context: SlotContext, groupArn: string, target: Target) {
+  const { slot, region } = context;
+  const targets = await run.step("Look for old targets", async (step) => {
+    await refuseForeignTargets(run, context, NOTHING_CHANGED);
+    return await otherTargets(region, groupArn, target, step);
+  });
   if (targets.length === 0) return undefined;
   const owed = await run.owe<OldTargetsFacts>(OWED.oldTargets, {
     key: groupArn,
@@ -184,12 +190,8 @@ async function takeOut(
   step.log(`Taken out: ${targets.map((target) => target.id).join(", ")}.`);
 }
 
-async function putIn(
-  run: Run,
-  { slot, region }: SlotContext,
-  groupArn: string,
-  target: TargetJson,
-): Promise<void> {
+async function putIn(run: Run, context: SlotContext, groupArn: string, target: TargetJson): Promise<void> {
+  const { slot, region } = context;
   const owed = await run.owe<TargetFacts>(OWED.target, {
     key: `${target.id}:${groupArn}`,
     facts: { region: slot.region, groupArn, target, deregisterWithinMs: slot.deregisterWithin },
@@ -197,6 +199,8 @@ async function putIn(
   await run.step(
     "Load balancer sees it healthy",
     async (step) => {
+      // Of two runs that begin at once each has owed its target here, so one of them sees the other.
+      await refuseForeignTargets(run, context, "What the load balancer had before comes back.");
       await region.balancing.register(groupArn, [target], watched(step));
       await owed.created();
       await region.poller.target(groupArn, target, untilHealthy(groupArn), {

@@ -11,6 +11,8 @@ import { type JobExit, JobLostError, type JobState, JobStoppedError, parseState 
 
 const TAIL_LINES = 20;
 const FOLLOW_PAUSE_MS = 250;
+/** How many followers in a row may end without a word of the job and without another byte of its output. */
+const SILENT_FOLLOWERS = 5;
 
 export interface JobSpec {
   readonly id: JobId;
@@ -107,24 +109,39 @@ async function follow(transport: JobTransport, id: JobId, options: FollowOptions
     if (tail.length > (options.tailLines ?? TAIL_LINES)) tail.shift();
     options.onLine?.(line, nextOffset);
   });
-  for (;;) {
+  for (let silent = 0; ; ) {
+    const before = lines.received;
     const last = await followOnce(transport, id, lines, options.signal);
-    const exit = last === undefined ? undefined : refuseUnlessThere(last.state, id, transport.where);
-    if (last !== undefined && exit !== undefined && lines.received >= last.size) {
-      lines.end();
-      return { ...exit, tail };
+    if (typeof last === "object") {
+      const exit = refuseUnlessThere(last.state, id, transport.where);
+      if (exit !== undefined && lines.received >= last.size) {
+        lines.end();
+        return { ...exit, tail };
+      }
     }
+    if (last === "silent") silent = lines.received > before ? 1 : silent + 1;
+    if (silent >= SILENT_FOLLOWERS) throw saysNothing(transport, id);
     await sleep(FOLLOW_PAUSE_MS, options.signal);
   }
 }
 
-/** Follows over one connection; undefined when it was lost, and then another one goes on. */
+function saysNothing({ where }: JobTransport, id: JobId): RemoteError {
+  return new RemoteError("remote_shell_failed", `${where} does not say how job ${id} ended.`, {
+    remedy: "See that tail, wc and /proc on that machine are what a Linux system has.",
+  });
+}
+
+/**
+ * Follows over one connection, from the byte where the one before it stopped. `lost`: the connection was, or the
+ * follower was killed. `silent`: the follower ended well, but what it had to say of the job did not arrive; the
+ * job's own files still know it, so another one is sent to read them.
+ */
 async function followOnce(
   transport: JobTransport,
   id: JobId,
   lines: LineSplitter,
   signal: AbortSignal | undefined,
-): Promise<{ size: number; state: JobState } | undefined> {
+): Promise<{ size: number; state: JobState } | "lost" | "silent"> {
   signal?.throwIfAborted();
   try {
     const result = await transport.run(FOLLOW, {
@@ -133,18 +150,14 @@ async function followOnce(
       forwardOnly: true,
       ...(signal === undefined ? {} : { signal }),
     });
-    const said = /^slipway-job (\d+) (.*)$/m.exec(result.stderr.toString("utf8"));
-    if (said === null) {
-      // The follower itself was killed (the machine is going down, or short of memory): ask again.
-      if (result.exitCode !== 0) return undefined;
-      throw new RemoteError("remote_shell_failed", `${transport.where} does not say how job ${id} ended.`, {
-        remedy: "See that tail, wc and /proc on that machine are what a Linux system has.",
-      });
-    }
+    // With its line break: half a line may be the beginning of another word.
+    const said = /^slipway-job (\d+) (.*)\n/m.exec(result.stderr.toString("utf8"));
+    // The follower itself was killed when the machine is going down, or is short of memory.
+    if (said === null) return result.exitCode === 0 ? "silent" : "lost";
     return { size: Number(said[1]), state: parseState(said[2] ?? "", transport.where) };
   } catch (error) {
     signal?.throwIfAborted();
     if (!mayTryAgain(error)) throw error;
-    return undefined;
+    return "lost";
   }
 }

@@ -43,7 +43,8 @@ export async function runServiceStep(step: ServiceStep, context: StepContext): P
     await tries.mend(step.onFailure.run);
     outcome = await tries.next();
   }
-  const result = { attempts: tries.questions || tries.made, durationMs: now() - began };
+  const attempts = tries.questions || tries.made;
+  const result = { attempts, tries: tries.made, durationMs: now() - began };
   if (!outcome.ok) throw new StepFailed(step.name, outcome, result);
   return { ...result, tail: outcome.tail };
 }
@@ -64,6 +65,7 @@ class Tries {
 
   async next(): Promise<Outcome> {
     this.made++;
+    if (this.made > 1) this.#context.onTry?.(this.made);
     if (this.#step.kind === "waitFor") {
       const outcome = await waitFor(this.#step, this.#context, this.#from);
       this.questions += outcome.questions;

@@ -76,6 +76,8 @@ export interface StepContext {
   readonly loggedUpTo?: (job: JobId) => number;
   /** Awaited before a job is started (or joined), so that it can be owed first. */
   readonly onJob?: (job: { readonly id: JobId; readonly place: JobPlace }) => Promise<void>;
+  /** Told before each further try of the step, counted from 1; the one after `onFailure` counts. */
+  readonly onTry?: (number: number) => void;
   /** When the step began first, in milliseconds since 1970, so that a restart does not begin its time anew. */
   readonly startedAt?: number;
   readonly now?: () => number;
@@ -96,6 +98,8 @@ export type Outcome =
 export interface StepResult {
   /** How many tries (of a wait: questions) it took. */
   readonly attempts: number;
+  /** How many times it was begun, a wait as well as a program. */
+  readonly tries: number;
   readonly durationMs: number;
   readonly tail: readonly string[];
 }
@@ -122,6 +126,7 @@ export class StepFailed extends RemoteError {
       fields: {
         step,
         attempts: result.attempts,
+        tries: result.tries,
         durationMs: result.durationMs,
         exitCode: outcome.exitCode ?? null,
         tail: outcome.tail,

@@ -7,6 +7,7 @@ import { sleep } from "../../../src/util/clock.ts";
 import type { Yard } from "./yard.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
+const ALWAYS_LOADED = ["./test/crash/kill-at-write.ts", "./test/crash/end-with-parent.ts"];
 /** Promised to whoever operates it. */
 export const READY_WITHIN_MS = 10_000;
 const HOPELESS_MS = 60_000;
@@ -47,7 +48,7 @@ export class BotProcess {
     mkdirSync(folder, { recursive: true });
     const logFile = join(folder, "log");
     const log = openSync(logFile, "a");
-    const preloads = ["./test/crash/kill-at-write.ts", ...(options.preload ?? [])];
+    const preloads = [...ALWAYS_LOADED, ...(options.preload ?? [])];
     const args = [...preloads.flatMap((file) => ["--import", file]), "src/cli/slipway.mjs", "start"];
     const child = spawn(process.execPath, args, {
       cwd: ROOT,

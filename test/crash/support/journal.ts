@@ -31,6 +31,7 @@ export type LogRow = z.infer<typeof logRow>;
 
 const testsRow = z.object({ tests_json: z.string().nullable() });
 const openRow = z.object({ id: z.string(), kind: z.string(), state: z.string(), title: z.string() });
+const factsRow = z.object({ facts_json: z.string() });
 const leaseRow = z.object({ resource: z.string(), mode: z.string() });
 const count = z.object({ count: z.number() });
 
@@ -66,6 +67,12 @@ export class JournalReader {
 
   openObligations(): z.infer<typeof openRow>[] {
     return this.#all(openRow, "select id, kind, state, title from obligations where state <> 'gone'");
+  }
+
+  /** What was written down with each obligation of a kind, of those met as well. */
+  facts(kind: string): unknown[] {
+    const rows = this.#all(factsRow, "select facts_json from obligations where kind = ?", kind);
+    return rows.map((row) => JSON.parse(row.facts_json));
   }
 
   /** Resources that are not free, with how they are held. */

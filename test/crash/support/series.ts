@@ -42,7 +42,10 @@ export class Series {
     this.#scenario = scenario;
   }
 
-  /** The scenario without a kill: its journal writes, `N LABEL` each, in order. */
+  /**
+   * The scenario without a kill: its journal writes, `N LABEL` each, in order.
+   * @throws Error when it goes wrong without a kill already: what it writes then would hide points
+   */
   async trace(): Promise<string[]> {
     const trial = this.#newTrial();
     const file = join(this.#yard.folder, "trace");
@@ -50,7 +53,10 @@ export class Series {
     trial.begin(this.#scenario.over);
     await this.#scenario.before?.(trial);
     const points = await trial.traced(file, () => trial.say(this.#scenario.command(trial)));
+    const faults = await trial.audit(this.#scenario.expected);
+    const said = trial.bot.lastLines();
     await trial.end();
+    if (faults.length > 0) throw new Error(`Wrong without a kill: ${faults.join("; ")}\n${said}`);
     return points;
   }
 

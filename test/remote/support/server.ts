@@ -20,7 +20,14 @@ export interface TestServer {
 
 /** An SSH server in this process that runs real commands in a home directory of its own. */
 export async function startServer(
-  options: { hostKey?: typeof HOST_KEY; port?: number; banner?: string; localhost?: string } = {},
+  options: {
+    hostKey?: typeof HOST_KEY;
+    port?: number;
+    banner?: string;
+    localhost?: string;
+    /** What becomes of a piece of standard error on its way; passed on as it is if left out. */
+    onError?: (piece: string) => string;
+  } = {},
 ): Promise<TestServer> {
   const home = folder();
   const hostKey = options.hostKey ?? HOST_KEY;
@@ -34,7 +41,7 @@ export async function startServer(
     connection.on("error", () => {});
     authenticate(connection, logins);
     connection.on("session", (accept) => {
-      runCommands(accept(), home, commands, options.banner ?? "");
+      runCommands(accept(), home, commands, options);
     });
     connection.on("tcpip", (accept, reject, info) => {
       // "localhost" is the machine's own, not the one of whoever connects to it.
@@ -94,7 +101,12 @@ function authenticate(connection: Connection, logins: string[]): void {
   });
 }
 
-function runCommands(session: Session, home: string, commands: string[], banner: string): void {
+function runCommands(
+  session: Session,
+  home: string,
+  commands: string[],
+  { banner = "", onError = (piece) => piece }: { banner?: string; onError?: (piece: string) => string },
+): void {
   session.on("exec", (accept, _reject, info) => {
     commands.push(info.command);
     const channel: ServerChannel = accept();
@@ -107,7 +119,7 @@ function runCommands(session: Session, home: string, commands: string[], banner:
     channel.pipe(child.stdin);
     child.stdin.on("error", () => {});
     child.stdout.pipe(channel, { end: false });
-    child.stderr.pipe(channel.stderr, { end: false });
+    child.stderr.setEncoding("utf8").on("data", (piece: string) => channel.stderr.write(onError(piece)));
     child.on("close", (code, signal) => {
       if (signal === null) channel.exit(code ?? 1);
       else channel.exit(signal.replace(/^SIG/, "") as never);

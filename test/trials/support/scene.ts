@@ -54,9 +54,17 @@ export async function runsOf(stand: Stand): Promise<RunForm[]> {
   return z.object({ runs: z.array(runForm) }).parse(await api(stand.yard.json, "/api/runs?limit=500")).runs;
 }
 
+async function slotsOf(stand: Stand): Promise<SlotForm[]> {
+  return z.object({ slots: z.array(slotForm) }).parse(await api(stand.yard.json, "/api/slots")).slots;
+}
+
+/** Of the slots on the board. */
+export async function slotNames(stand: Stand): Promise<string[]> {
+  return (await slotsOf(stand)).map(({ name }) => name);
+}
+
 export async function slotOf(stand: Stand, name: string): Promise<SlotForm> {
-  const { slots } = z.object({ slots: z.array(slotForm) }).parse(await api(stand.yard.json, "/api/slots"));
-  const found = slots.find((slot) => slot.name === name);
+  const found = (await slotsOf(stand)).find((slot) => slot.name === name);
   if (!found) throw new Error(`There is no slot ${name}.`);
   return found;
 }

@@ -1,5 +1,6 @@
+import type { Patch } from "../../crash/support/versions.ts";
 import type { YardOptions } from "../../crash/support/yard.ts";
-import { type Patch, Stand } from "./stand.ts";
+import { Stand } from "./stand.ts";
 
 /** Several stands for cases that mostly wait: as many at a time as there are stands. */
 export class StandPool {

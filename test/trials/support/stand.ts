@@ -14,8 +14,6 @@ export const outcomeSchema = z.object({
 });
 export type Outcome = z.infer<typeof outcomeSchema>;
 
-export type { Patch };
-
 /** A cloud, a Slack and a running bot, for trials that go from the slash command to the empty cloud. */
 export class Stand {
   readonly yard: Yard;
@@ -66,9 +64,9 @@ export class Stand {
   }
 
   /** Types a command that begins a run, and waits for the run to be in the journal. */
-  async begin(text: string): Promise<RunRow> {
+  async begin(text: string, user = "developer"): Promise<RunRow> {
     const known = this.trial.journal.runs().at(-1)?.id ?? 0;
-    const answer = await this.say(text);
+    const answer = await this.say(text, user);
     let run: RunRow | undefined;
     await this.trial.until(`begun by “${text}” (${answer})`, () => {
       run = this.trial.journal.runs().find(({ id }) => id > known);
