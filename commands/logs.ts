@@ -8,6 +8,8 @@ import { nameOf, runNumber } from "./lib/values.ts";
 import { answer, refuse } from "./services.ts";
 
 const LINES_SHOWN = 30;
+/** Of how many steps it is told that they said too much: the last ones. */
+const GAPS_SHOWN = 3;
 /** Slack cuts a message at 4,000 characters of recommended length; the block stays below it. */
 const LONGEST_BLOCK = 2_800;
 const PAGE = 2_000;
@@ -39,13 +41,23 @@ export const logs = defineCommand({
     const which = step ? t`, ${step.name}` : null;
     if (last.length === 0)
       return answer(t`${runLink(context.services, run.id)}${which} has written nothing.`, run);
-    return answer(t`${runLink(context.services, run.id)}${which}, last lines:${block(shorten(last))}`, run);
+    const gaps = (await engine.logGaps(run.id)).filter((line) => belongsTo(line, step)).slice(-GAPS_SHOWN);
+    const leftOut =
+      gaps.length === 0 ? null : t` ${gaps.map(({ path, line }) => `${path}: ${line}`).join(" ")}`;
+    return answer(
+      t`${runLink(context.services, run.id)}${which}, last lines:${leftOut}${block(shorten(last))}`,
+      run,
+    );
   },
 });
 
 function findStep(steps: readonly StepView[], written: string): StepView | null {
   const word = written.toLowerCase();
   return steps.find(({ name, path }) => name.toLowerCase() === word || path.toLowerCase() === word) ?? null;
+}
+
+function belongsTo({ path }: LogLine, step: StepView | null): boolean {
+  return !step || path === step.path || path.startsWith(`${step.path}/`);
 }
 
 /** The log is read forwards; only the last lines are kept of it. Lines of nested steps belong to theirs. */
@@ -58,9 +70,7 @@ async function lastLines(
   let afterSeq = 0;
   for (;;) {
     const page = await engine.log(runId, { afterSeq, limit: PAGE });
-    const fitting = page.filter(
-      ({ path }) => !step || path === step.path || path.startsWith(`${step.path}/`),
-    );
+    const fitting = page.filter((line) => belongsTo(line, step));
     last = [...last, ...fitting].slice(-LINES_SHOWN);
     const end = page.at(-1);
     if (!end || page.length < PAGE) return last;

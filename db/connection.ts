@@ -16,6 +16,13 @@ export interface OpenDatabase {
   readonly db: Database;
   /** Copies the database safely while it is in use. */
   backup(file: string): Promise<void>;
+  /**
+   * Gives pages that hold nothing any more back to the disk, so many at most; how many it gave. Nothing where the
+   * file was made before that was possible: its free pages are used again, and a restored backup is like its source.
+   */
+  giveBack(pages: number): Promise<number>;
+  /** Tables that were too large to be checked at the start. */
+  readonly unchecked: readonly string[];
   /** Whether a row can be written now; false on a full or read-only disk. */
   writable(): boolean;
   close(): Promise<void>;
@@ -25,22 +32,35 @@ export interface OpenDatabase {
 const BUSY_TIMEOUT_MS = 1_000;
 
 /**
+ * Up to this size the whole file is checked at the start, 40 MB a second on a slow disk. Of a larger one, every table
+ * is that says what exists and what is owed; not the lines that programs have said, which make it large.
+ */
+const CHECKED_WHOLE = 200 * 1024 * 1024;
+const NOT_CHECKED_IN_LARGE = ["logs"];
+
+/**
  * Opens (or makes) the database at `file`, brings it to the newest schema and checks that it is sound.
  *
+ * @param options.checkedWhole up to how many bytes the whole file is checked
  * @throws SlipwayError `database_unopenable` when the path is no place for it, `database_in_use` when another
  *   process holds it, `database_damaged` when SQLite's integrity check finds faults, `database_newer` when a
  *   newer Slipway has migrated it.
  */
-export async function openDatabase(file: string): Promise<OpenDatabase> {
+export async function openDatabase(
+  file: string,
+  options: { readonly checkedWhole?: number } = {},
+): Promise<OpenDatabase> {
   makeFolder(file);
   const guard = holdExclusively(file);
   try {
-    const sqlite = openFile(file);
+    const { sqlite, unchecked } = openFile(file, options.checkedWhole ?? CHECKED_WHOLE);
     const db = new Kysely<Schema>({ dialect: new ImmediateSqliteDialect(sqlite) });
     await migrate(db, file);
     return {
       db,
       backup: async (target) => void (await sqlite.backup(target)),
+      giveBack: (pages) => giveBack(db, sqlite, pages),
+      unchecked,
       writable: () => isWritable(sqlite),
       close: async () => {
         await db.destroy();
@@ -53,22 +73,28 @@ export async function openDatabase(file: string): Promise<OpenDatabase> {
   }
 }
 
-function openFile(file: string): BetterSqlite3.Database {
+function openFile(
+  file: string,
+  checkedWhole: number,
+): { sqlite: BetterSqlite3.Database; unchecked: readonly string[] } {
   const existed = existsSync(file);
   const sqlite = openSqlite(file, file, BUSY_TIMEOUT_MS);
+  let unchecked: readonly string[] = [];
   try {
+    // Only a file that is still empty takes this: it makes it possible to give space back.
+    sqlite.pragma("auto_vacuum = INCREMENTAL");
     sqlite.pragma("journal_mode = WAL");
     // better-sqlite3 is compiled with NORMAL for WAL, which may lose the last commits on a power failure.
     sqlite.pragma("synchronous = FULL");
     sqlite.pragma("foreign_keys = ON");
-    if (existed) checkIntegrity(sqlite, file);
+    if (existed) unchecked = checkIntegrity(sqlite, file, checkedWhole);
   } catch (error) {
     sqlite.close();
     if (error instanceof SlipwayError) throw error;
     if (isNoPlace(error)) throw unopenable(file, error);
     throw damaged(file, [error instanceof Error ? error.message : String(error)], error);
   }
-  return sqlite;
+  return { sqlite, unchecked };
 }
 
 function makeFolder(file: string): void {
@@ -106,8 +132,27 @@ function unopenable(file: string, cause: unknown): SlipwayError {
   );
 }
 
-function checkIntegrity(sqlite: BetterSqlite3.Database, file: string): void {
-  const rows = sqlite.pragma("integrity_check") as { integrity_check: string }[];
+/** Gives the tables that it left out. */
+function checkIntegrity(sqlite: BetterSqlite3.Database, file: string, checkedWhole: number): string[] {
+  const pages = Number(sqlite.pragma("page_count", { simple: true }));
+  const pageSize = Number(sqlite.pragma("page_size", { simple: true }));
+  if (pages * pageSize <= checkedWhole) {
+    check(sqlite, file, "integrity_check");
+    return [];
+  }
+  check(sqlite, file, "integrity_check(sqlite_schema)");
+  const tables = sqlite
+    .prepare("select name from sqlite_schema where type = 'table'")
+    .pluck()
+    .all() as string[];
+  for (const table of tables) {
+    if (!NOT_CHECKED_IN_LARGE.includes(table)) check(sqlite, file, `integrity_check("${table}")`);
+  }
+  return tables.filter((table) => NOT_CHECKED_IN_LARGE.includes(table));
+}
+
+function check(sqlite: BetterSqlite3.Database, file: string, pragma: string): void {
+  const rows = sqlite.pragma(pragma) as { integrity_check: string }[];
   const faults = rows.map((row) => row.integrity_check).filter((text) => text !== "ok");
   if (faults.length > 0) throw damaged(file, faults);
 }
@@ -162,6 +207,16 @@ async function migrate(db: Database, file: string): Promise<void> {
         : "Nothing was changed. Look at the cause, check the free space, and start again.",
     },
   );
+}
+
+/** In a turn of its own, as everything that writes. `exec`, since a prepared statement gives back one page only. */
+async function giveBack(db: Database, sqlite: BetterSqlite3.Database, pages: number): Promise<number> {
+  return await db.connection().execute(async () => {
+    const free = () => Number(sqlite.pragma("freelist_count", { simple: true }));
+    const before = free();
+    if (before > 0) sqlite.exec(`pragma incremental_vacuum(${Math.trunc(pages)})`);
+    return before - free();
+  });
 }
 
 /** Writes another value each time: SQLite writes no page when the value is the one that is there already. */

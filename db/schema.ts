@@ -17,6 +17,7 @@ export interface Schema {
   outbox: OutboxRow;
   posts: PostRow;
   logs: LogRow;
+  log_gaps: { run_id: number; path: string; seq: number; lines: number | null; bytes: number };
   audit: AuditRow;
   lookups: LookupRow;
   lookup_pauses: { source: string; until: number };

@@ -20,7 +20,7 @@ import { ObligationKinds } from "../engine/obligation.ts";
 import { type PipelineServices, pipelines, registerKinds } from "../pipelines/index.ts";
 import { Sweeper } from "../pipelines/sweep.ts";
 import { localExec } from "../remote/index.ts";
-import { hostEnvironment, localRunner, testRunners } from "../testing/index.ts";
+import { hostEnvironment, LISTING, localRunner, testRunners } from "../testing/index.ts";
 import { systemClock } from "../util/clock.ts";
 import { Redactor } from "../util/redact.ts";
 import { AwsMetrics } from "./aws-metrics.ts";
@@ -127,6 +127,8 @@ async function openCore({ settings, loaded }: BotInput, place: Place) {
   for (const [name, value] of [...settings.secrets, ...loaded.secrets]) redact.add(name, value);
   const log = createLog(settings.logLevel, redact);
   const database = await openDatabase(file);
+  if (database.unchecked.length > 0)
+    log.info({ tables: database.unchecked }, "the database is large: not all of it was checked");
   const pidFile = writePid(file);
   const secret = masterSecret(settings.secret, file);
   redact.add("SLIPWAY_SECRET", secret);
@@ -186,8 +188,13 @@ function localTests(databaseFile: string, redact: Redactor) {
 function createUpkeep({ cloud, engine, holder, database, services, log }: Core) {
   const clock = systemClock;
   const sweeper = new Sweeper({ cloud, engine, config: () => holder.current().config, clock, log });
-  const folders = [services.artifactsFolder, join(services.jobsFolder, "jobs")];
-  const housekeeping = new Housekeeping({ db: database.db, clock, log, folders });
+  const folders = [
+    services.artifactsFolder,
+    join(services.jobsFolder, "jobs"),
+    join(services.jobsFolder, LISTING),
+  ];
+  const giveBack = (pages: number) => database.giveBack(pages);
+  const housekeeping = new Housekeeping({ db: database.db, giveBack, clock, log, folders });
   return {
     start: () => {
       sweeper.start();

@@ -1,16 +1,21 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Database } from "../../db/connection.ts";
 import { pruneLogs } from "../../db/logs.ts";
 import { type Clock, sleep } from "../util/clock.ts";
 
+/** How much is given back in one go, in pages of 4 KiB: milliseconds, so that nothing else waits long. */
+const PAGES_AT_ONCE = 500;
 const EVERY_MS = 6 * 3_600_000;
 /** Run logs, screenshots and job output are for looking at soon; runs, steps and the audit log are kept. In ms. */
 export const KEPT_MS = 30 * 86_400_000;
 
 export interface HousekeepingOptions {
   readonly db: Database;
+  /** Gives free space of the database's file back, so many pages at most; how many it gave. */
+  readonly giveBack: (pages: number) => Promise<number>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Folders whose entries are removed when they are old. */
@@ -47,10 +52,16 @@ export class Housekeeping {
   async tidy(): Promise<{ lines: number; folders: number }> {
     const before = this.#options.clock.now() - KEPT_MS;
     const lines = await pruneLogs(this.#options.db, before);
+    await this.#giveSpaceBack();
     let folders = 0;
     for (const folder of this.#options.folders) folders += await removeOld(folder, before);
     if (lines + folders > 0) this.#options.log.info({ lines, folders }, "old logs and artifacts removed");
     return { lines, folders };
+  }
+
+  async #giveSpaceBack(): Promise<void> {
+    while (!this.#stopping.signal.aborted && (await this.#options.giveBack(PAGES_AT_ONCE)) > 0)
+      await setImmediate();
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -103,7 +104,15 @@ async function countTests(
     env: {},
     users,
   };
-  const prepared = await testRunners(local).get(runner)?.prepare(settings);
+  const prepared = await testRunners(local)
+    .get(runner)
+    ?.prepare({
+      runUuid: randomUUID(),
+      path: "doctor",
+      attempt: 1,
+      settings,
+      folder: join(folder, "listing"),
+    });
   if (!prepared?.ok)
     throw new SlipwayError(prepared?.reasonCode ?? "tests_runner_unsupported", prepared?.message ?? runner);
   return Object.entries(prepared.tests)

@@ -300,6 +300,10 @@ export class Engine implements EngineApi {
     return this.#views.log(runId, options);
   }
 
+  logGaps(runId: number): ReturnType<EngineApi["logGaps"]> {
+    return this.#views.logGaps(runId);
+  }
+
   usualDuration(kind: string, target: string | null): Promise<number | null> {
     return this.#views.usualDuration(kind, target);
   }

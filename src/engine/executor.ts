@@ -92,6 +92,7 @@ export class Executor {
   async #carry(runId: number, cancel: AbortController): Promise<void> {
     const run = await findRun(this.#parts.guard.db, runId);
     if (run?.state !== "running" || run.fence === null || run.tenancy === null || run.target === null) return;
+    await this.#parts.lines.resume(runId);
     if (run.cancelRequestedAt !== null) cancel.abort(new CancelledError(run.cancelRequestedBy));
     const fence = { resource: run.target, fence: run.fence };
     if (run.outcome === null) {
@@ -170,7 +171,7 @@ export class Executor {
   /** The run's end, its resource's release and the next grants are one transaction. */
   async #end(runId: number, fence: Fence): Promise<void> {
     const { guard, clock } = this.#parts;
-    await this.#parts.lines.flush();
+    await this.#parts.lines.end(runId);
     const afterwards = await guard.write(fence, async (trx) => {
       const run = await findRun(trx, runId);
       const lease = await findLease(trx, fence.resource);

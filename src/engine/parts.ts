@@ -37,3 +37,8 @@ export interface EngineParts {
 export function logTo(parts: EngineParts, runId: number, path: string, line: string): void {
   parts.lines.add({ runId, path, at: parts.clock.now(), line: parts.redact.text(line) });
 }
+
+/** So much of what belongs into a run's log was passed over unread. */
+export function leaveOut(parts: EngineParts, runId: number, path: string, bytes: number): void {
+  parts.lines.leaveOut({ runId, path, at: parts.clock.now(), bytes });
+}

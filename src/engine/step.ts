@@ -14,7 +14,7 @@ import {
 } from "./errors.ts";
 import type { Fence } from "./guard.ts";
 import type { Journal } from "./journal.ts";
-import { type EngineParts, logTo } from "./parts.ts";
+import { type EngineParts, leaveOut, logTo } from "./parts.ts";
 import { orAbandon } from "./patience.ts";
 
 /** What a step's function gets. */
@@ -32,6 +32,8 @@ export interface Step {
   readonly deadline: number | null;
   now(): number;
   log(line: string): void;
+  /** So many bytes of what it would have logged were passed over unread: too much to read. */
+  leaveOut(bytes: number): void;
   /** What it is doing now, in a few words; the last word counts. */
   detail(text: string): void;
 }
@@ -145,6 +147,7 @@ async function attemptStep<T>(
       deadline,
       now: () => parts.clock.now(),
       log: (line) => logTo(parts, place.runId, row.path, line),
+      leaveOut: (bytes) => leaveOut(parts, place.runId, row.path, bytes),
       detail: (text) => details.set(text),
     });
   try {

@@ -287,6 +287,8 @@ export interface EngineApi {
     runId: number,
     options: { afterSeq?: number; path?: string; limit: number },
   ): Promise<readonly LogLine[]>;
+  /** Those of them that tell that a step said too much and how much of it was left out. */
+  logGaps(runId: number): Promise<readonly LogLine[]>;
   /** Median duration in ms of earlier successful runs of this kind and target; null when there are none. */
   usualDuration(kind: string, target: string | null): Promise<number | null>;
   /** Same for a step's name. */

@@ -1,5 +1,5 @@
 import { findLease, type Lease, listLeases } from "../../db/leases.ts";
-import { readLog } from "../../db/logs.ts";
+import { readLog, readLogGaps } from "../../db/logs.ts";
 import { listObligations } from "../../db/obligations.ts";
 import { findOffer, listOffers } from "../../db/offers.ts";
 import { listQueue, type Waiting } from "../../db/queue.ts";
@@ -33,6 +33,7 @@ type Reading = Pick<
   | "offer"
   | "offers"
   | "log"
+  | "logGaps"
   | "usualDuration"
   | "usualStepDuration"
 >;
@@ -171,6 +172,11 @@ export class Views implements Reading {
   ): Promise<readonly LogLine[]> {
     await this.#parts.lines.flush();
     return await readLog(this.#parts.guard.db, runId, options);
+  }
+
+  async logGaps(runId: number): Promise<readonly LogLine[]> {
+    await this.#parts.lines.flush();
+    return await readLogGaps(this.#parts.guard.db, runId);
   }
 
   async usualDuration(kind: string, target: string | null): Promise<number | null> {

@@ -32,6 +32,15 @@ export interface TestRunId {
   readonly attempt: number;
 }
 
+/** What `stop`, `tidy` and `isGone` call the listing of tests by `prepare`, in the place of a browser. */
+export const LISTING = "listing";
+
+export interface PrepareRequest extends TestRunId {
+  readonly settings: TestSettings;
+  /** For the list; its own, and removed by `tidy`. */
+  readonly folder: string;
+}
+
 export interface TestRequest extends TestRunId {
   readonly settings: TestSettings;
   /** For output, progress and reports; this attempt's own, kept until its result is journaled. */
@@ -47,6 +56,8 @@ export interface TestWatch {
   readonly onProgress?: (progress: TestProgress) => void;
   /** Each line of a browser's output, once. */
   readonly onLine?: (browser: string, line: string) => void;
+  /** So many bytes of a browser's output were passed over: it says more than anybody reads. */
+  readonly onSkip?: (browser: string, bytes: number) => void;
   /** An abort ends the tests with every process of theirs, and `run` throws its reason. */
   readonly signal?: AbortSignal;
 }
@@ -86,8 +97,11 @@ export interface Prepared {
 /** One place where suites run. */
 export interface TestRunner {
   readonly name: RunnerName;
-  /** Finds out, while the machine still starts, whether the suite can run; changes nothing. */
-  prepare(settings: TestSettings, signal?: AbortSignal): Promise<Prepared | TestRefusal>;
+  /**
+   * Finds out, while the machine still starts, whether the suite can run, or joins who began to under the same id;
+   * changes nothing. What it starts is ended by `stop`, and what it leaves is removed by `tidy`, with `LISTING`.
+   */
+  prepare(request: PrepareRequest, signal?: AbortSignal): Promise<Prepared | TestRefusal>;
   /**
    * Runs the suite, or joins the run when it was begun before under the same id. A browser whose run went wrong
    * has a report that says so: it is not thrown.

@@ -30,6 +30,14 @@ export function formatStepTime(ms: number): string {
   return ms < 10_000 ? `${(Math.max(0, ms) / 1_000).toFixed(1)}s` : formatDuration(ms);
 }
 
+/** `812 bytes`, `34.5 KB`, `4.1 GB`. */
+export function formatSize(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} bytes`;
+  const units = ["KB", "MB", "GB", "TB"];
+  const power = Math.min(Math.floor(Math.log10(bytes) / 3), units.length);
+  return `${(bytes / 1_000 ** power).toFixed(1)} ${units[power - 1]}`;
+}
+
 /** At most `longest` characters, the last of them an ellipsis when it was longer; never half of an emoji. */
 export function cutText(text: string, longest: number): string {
   const whole = text.toWellFormed();

@@ -437,6 +437,18 @@ describe("runs", () => {
     expect(await bot.hear("status")).toMatch(/stg1 held by Dev \(a kept environment\).*\n.*stg2 free/);
     expect(await bot.hear("status stg1")).toMatch(/i-0123456789abcdef0/);
   });
+
+  it("tell of output that was left out, with the last lines", async () => {
+    bot.pipelines.flood = true;
+    await bot.keepSomethingOn("stg1");
+    const told = /last lines: Work: … 4\.0 GB of output left out.*line 11\n.*line 40/s;
+    expect(await bot.hear("logs 1")).toMatch(told);
+    expect(await bot.hear("logs 1 work")).toMatch(told);
+    // Control: of a run that says little nothing is told.
+    bot.pipelines.flood = false;
+    await bot.keepSomethingOn("stg2");
+    expect(await bot.hear("logs 2")).not.toContain("left out");
+  });
 });
 
 describe("1,000 random commands", () => {

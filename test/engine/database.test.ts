@@ -107,6 +107,39 @@ describe("the database file", () => {
     await expect(openDatabase(file)).rejects.toMatchObject({ code: "database_newer" });
   });
 
+  it("that is large is checked but for the log lines; those of one that is not are checked too", async () => {
+    const file = join(folder, "slipway.db");
+    const database = await openDatabase(file);
+    const { db } = database;
+    const line = "l".repeat(1_000);
+    const rows = Array.from({ length: 400 }, (_, at) => ({ run_id: 1, path: "a", at, line }));
+    await db.insertInto("logs").values(rows).execute();
+    const values = Array.from({ length: 400 }, (_, at) => ({ key: `k${at}`, value: "m".repeat(1_000) }));
+    await db.insertInto("meta").values(values).execute();
+    await database.close();
+    const sound = readFileSync(file);
+    /** Writes over the header of the last page that holds these letters. */
+    const damage = (letters: string) => {
+      writeFileSync(file, sound);
+      const at = Math.floor(sound.lastIndexOf(letters.repeat(500)) / 4_096) * 4_096;
+      const page = openSync(file, "r+");
+      writeSync(page, Buffer.alloc(200, 0x5a), 0, 200, at);
+      closeSync(page);
+    };
+    const large = { checkedWhole: 100_000 };
+    damage("l");
+    await expect(openDatabase(file)).rejects.toMatchObject({ code: "database_damaged" });
+    const opened = await openDatabase(file, large);
+    expect(opened.unchecked).toEqual(["logs"]);
+    await opened.close();
+    damage("m");
+    await expect(openDatabase(file)).rejects.toMatchObject({ code: "database_damaged" });
+    await expect(openDatabase(file, large)).rejects.toMatchObject({ code: "database_damaged" });
+    // Control: the sound file opens either way.
+    writeFileSync(file, sound);
+    for (const options of [{}, large]) await (await openDatabase(file, options)).close();
+  });
+
   it("of an older version is brought up to date, and who waited there has their turn", async () => {
     const file = join(folder, "slipway.db");
     const sqlite = new BetterSqlite3(file);

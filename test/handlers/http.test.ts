@@ -248,6 +248,7 @@ describe("/api", () => {
   it("streams a log to its end, and goes on after Last-Event-ID", async () => {
     surface = await TestSurface.open();
     surface.bot.pipelines.hold = true;
+    surface.bot.pipelines.flood = true;
     await surface.bot.say("launch stg1");
     const stream = fetch(`${surface.url}/api/runs/1/log`).then((response) => response.text());
     while ((await surface.bot.parts.engine.log(1, { limit: 10 })).length < 2) {
@@ -258,6 +259,7 @@ describe("/api", () => {
     const ids = [...whole.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
     expect(ids.length).toBeGreaterThanOrEqual(2);
     expect(whole).toContain('"line":"launch says hello"');
+    expect(whole).toMatch(/"line":"… 4\.0 GB of output left out.*"line":"line 40"/s);
     expect(whole.trimEnd()).toMatch(/event: end\ndata: \{"state":"succeeded"\}$/);
     const headers = { "last-event-id": String(ids[0]) };
     const rest = await (await fetch(`${surface.url}/api/runs/1/log`, { headers })).text();

@@ -6,6 +6,8 @@ import type { JsonObject } from "../../src/util/json.ts";
 export class SmallPipelines {
   /** While set, a run waits in its first step until it is let go or cancelled. */
   hold = false;
+  /** Whether a run says far too much, and then forty lines more. */
+  flood = false;
   /** What the next runs' tests count. */
   tests = { passed: 3, failed: 0, flaky: 0, skipped: 0, notRun: 0 };
   /** What the next runs publish for surfaces. */
@@ -45,6 +47,10 @@ export class SmallPipelines {
         await run.step("Work", async (step) => {
           step.log(`${kind} says hello`);
           step.log("and <!channel> & goodbye");
+          if (this.flood) {
+            step.leaveOut(4_000_000_000);
+            for (let line = 1; line <= 40; line++) step.log(`line ${line}`);
+          }
           if (this.hold) await this.#wait(step.signal);
         });
         if (kind === "launch") {

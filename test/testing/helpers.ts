@@ -5,7 +5,9 @@ import { onTestFinished } from "vitest";
 import { localExec } from "../../src/remote/index.ts";
 import {
   hostEnvironment,
+  type LocalRunnerOptions,
   localRunner,
+  type PrepareRequest,
   type TestRefusal,
   type TestRequest,
   type TestRun,
@@ -28,8 +30,10 @@ export function runnerIn(
   folder: string,
   env: Record<string, string | undefined> = process.env,
   graceMs = 20_000,
+  more: Partial<LocalRunnerOptions> = {},
 ): TestRunner {
   return localRunner({
+    ...more,
     transport: localExec(join(folder, "local")),
     environment: hostEnvironment(env),
     clock: systemClock,
@@ -50,6 +54,16 @@ export function settingsFor(directory: string, changes: Partial<TestSettings> = 
     users: {},
     ...changes,
   };
+}
+
+export function listingIn(
+  folder: string,
+  settings: TestSettings,
+  changes: Partial<PrepareRequest> = {},
+): PrepareRequest {
+  // As with a run of the suite; and what is asked for twice under one id is done once.
+  const runUuid = `${folder} ${settings.directory}`;
+  return { runUuid, path: "Prepare", attempt: 1, settings, folder: join(folder, "listing"), ...changes };
 }
 
 export function requestIn(

@@ -124,6 +124,7 @@ async function perform(
           journaled.log(line);
           if (at) jobs.logged(at.job, at.nextOffset);
         },
+        leaveOut: (bytes) => journaled.leaveOut(bytes),
         onTry: (number) => {
           const planned = step.retries + 1;
           journaled.detail(number > planned ? "once more, after onFailure" : `try ${number} of ${planned}`);

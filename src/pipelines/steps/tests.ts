@@ -6,14 +6,16 @@ import type { Run } from "../../engine/run.ts";
 import type { Step } from "../../engine/step.ts";
 import type { TestCounts } from "../../engine/types.ts";
 import {
+  LISTING,
   mergeReports,
   type TestRefusal,
   type TestRun,
   type TestRunner,
   type TestSettings,
+  testRefusalCodes,
   type Verdict,
 } from "../../testing/index.ts";
-import { messageOf, SlipwayError } from "../../util/errors.ts";
+import { codeOf, messageOf, SlipwayError } from "../../util/errors.ts";
 import { cutText } from "../../util/format.ts";
 import type { JsonObject } from "../../util/json.ts";
 import { OWED } from "../owed/kinds.ts";
@@ -26,6 +28,10 @@ import { earlierReports, keepReports, reportFolder } from "./test-reports.ts";
 /** `all` browsers of the configuration, `none`, or these. */
 export type TestChoice = "all" | "none" | readonly string[];
 
+const PREPARE = "Prepare the tests";
+/** Longer than a runner's own limit for it, with the time to end what hangs. */
+const PREPARE_LIMIT_MS = 180_000;
+
 const MOST_FAILURES = 300;
 const LONGEST_MESSAGE = 2_000;
 
@@ -33,12 +39,37 @@ const LONGEST_MESSAGE = 2_000;
 export async function prepareTests(run: Run, context: SlotContext, choice: TestChoice): Promise<void> {
   const config = context.config.tests;
   if (!config || choice === "none") return;
-  await run.step("Prepare the tests", async ({ signal }) => {
+  const runner = runnerOf(context, config);
+  const facts: TestsFacts = {
+    runner: config.runner,
+    id: { runUuid: run.uuid, path: PREPARE, attempt: 1 },
+    browsers: [LISTING],
+    folder: join(context.services.jobsFolder, LISTING, run.uuid),
+  };
+  const work = async ({ signal }: Step) => {
+    const owed = await run.owe<TestsFacts>(OWED.tests, { key: LISTING, facts });
+    if (owed.state === "recorded") await owed.created();
     const settings = settingsOf(context, config, choice, { env: {} });
-    const prepared = await runnerOf(context, config).prepare(settings, signal);
+    const prepared = await unlessShutdown(signal, (signal) =>
+      runner.prepare({ ...facts.id, settings, folder: facts.folder ?? "" }, signal),
+    );
+    await owed.strike("ended");
     if (!prepared.ok) throw refusedTests(prepared);
     return { tests: prepared.tests };
-  });
+  };
+  try {
+    await run.step(PREPARE, work, { timeoutMs: PREPARE_LIMIT_MS });
+  } catch (error) {
+    // What ended otherwise is still owed, or goes on and is joined by the next process.
+    if (isRefused(error)) await tidy(run, runner, facts);
+    throw error;
+  }
+  // Only now that the result is journaled: a replay before would find no list.
+  await tidy(run, runner, facts);
+}
+
+function isRefused(error: unknown): boolean {
+  return testRefusalCodes.some((code) => code === codeOf(error));
 }
 
 export interface TestsRequest {
@@ -141,6 +172,7 @@ async function performTests(
         signal,
         onProgress: progressTeller(step),
         onLine: (browser, line) => step.log(`[${browser}] ${line}`),
+        onSkip: (_browser, bytes) => step.leaveOut(bytes),
       },
     ),
   );

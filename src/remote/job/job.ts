@@ -13,6 +13,13 @@ const TAIL_LINES = 20;
 const FOLLOW_PAUSE_MS = 250;
 /** How many followers in a row may end without a word of the job and without another byte of its output. */
 const SILENT_FOLLOWERS = 5;
+/** Of each job's output so many bytes are passed on as they come: more than is ever kept of a step. */
+const FIRST_PART = 4 * 1024 * 1024;
+/** What follows them is fetched in pieces of this size. */
+const PIECE = 512 * 1024;
+/** Whoever is further behind goes on with the last piece of what is there by then. */
+const FAR_BEHIND = 2 * PIECE;
+const PIECE_PAUSE_MS = 1_000;
 
 export interface JobSpec {
   readonly id: JobId;
@@ -35,6 +42,8 @@ export interface FollowOptions {
   /** Byte offset to begin at, as `onLine` gave it; 0 if left out. */
   readonly from?: number;
   readonly onLine?: OnLine;
+  /** A job said more than anybody reads: the bytes between two offsets were passed over. */
+  readonly onSkip?: (bytes: number, nextOffset: number) => void;
   readonly signal?: AbortSignal;
   /** How many last lines the result carries; default 20. They count from `from` on. */
   readonly tailLines?: number;
@@ -47,7 +56,8 @@ export interface JobHandle {
   readonly begun: "started" | "joined";
   /**
    * Passes on every line, each once and in order, until the job has ended; over a lost connection it goes on
-   * from the byte where it stopped. An abort ends the following, not the job.
+   * from the byte where it stopped. Of a job that says much faster than its lines can be of use, parts are passed
+   * over (`onSkip`), never the first megabytes and never the end. An abort ends the following, not the job.
    * @throws JobLostError, JobStoppedError; RemoteError when the host is given up
    */
   follow(options?: FollowOptions): Promise<JobResult>;
@@ -109,19 +119,31 @@ async function follow(transport: JobTransport, id: JobId, options: FollowOptions
     if (tail.length > (options.tailLines ?? TAIL_LINES)) tail.shift();
     options.onLine?.(line, nextOffset);
   });
+  const firstEnd = (options.from ?? 0) + FIRST_PART;
   for (let silent = 0; ; ) {
     const before = lines.received;
-    const last = await followOnce(transport, id, lines, options.signal);
-    if (typeof last === "object") {
-      const exit = refuseUnlessThere(last.state, id, transport.where);
-      if (exit !== undefined && lines.received >= last.size) {
-        lines.end();
-        return { ...exit, tail };
-      }
-    }
+    const inPieces = before >= firstEnd;
+    const last = inPieces
+      ? await followOnce(transport, id, lines, options.signal, PIECE)
+      : await followUpTo(firstEnd, transport, id, lines, options.signal);
     if (last === "silent") silent = lines.received > before ? 1 : silent + 1;
     if (silent >= SILENT_FOLLOWERS) throw saysNothing(transport, id);
-    await sleep(FOLLOW_PAUSE_MS, options.signal);
+    const told = typeof last === "object" ? last : undefined;
+    const exit = told && refuseUnlessThere(told.state, id, transport.where);
+    const behind = told === undefined ? 0 : told.size - lines.received;
+    if (exit !== undefined && behind <= 0) {
+      lines.end();
+      return { ...exit, tail };
+    }
+    if (inPieces && behind > FAR_BEHIND) {
+      const skipped = lines.skipTo(lines.received + behind - PIECE);
+      // What was said last until now is no longer what is said just before the end.
+      tail.length = 0;
+      options.onSkip?.(skipped, lines.received);
+      // A job that has ended does not run ahead any more.
+      if (exit !== undefined) continue;
+    }
+    await sleep(inPieces && exit === undefined ? PIECE_PAUSE_MS : FOLLOW_PAUSE_MS, options.signal);
   }
 }
 
@@ -132,21 +154,54 @@ function saysNothing({ where }: JobTransport, id: JobId): RemoteError {
 }
 
 /**
- * Follows over one connection, from the byte where the one before it stopped. `lost`: the connection was, or the
- * follower was killed. `silent`: the follower ended well, but what it had to say of the job did not arrive; the
- * job's own files still know it, so another one is sent to read them.
+ * What came of one connection. `lost`: it was, or the follower was killed. `silent`: the follower ended well, but
+ * what it had to say of the job did not arrive; the job's own files still know it, so another one is sent to read
+ * them. `enough`: it was ended by us.
  */
+type Followed = { readonly size: number; readonly state: JobState } | "lost" | "silent" | "enough";
+
+/** Follows until the output's first part is through. */
+async function followUpTo(
+  end: number,
+  transport: JobTransport,
+  id: JobId,
+  lines: LineSplitter,
+  signal: AbortSignal | undefined,
+): Promise<Followed> {
+  const enough = new AbortController();
+  const both = signal === undefined ? enough.signal : AbortSignal.any([signal, enough.signal]);
+  try {
+    return await followOnce(transport, id, lines, both, undefined, () => {
+      if (lines.received >= end) enough.abort();
+    });
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (enough.signal.aborted) return "enough";
+    throw error;
+  }
+}
+
+/** Follows over one connection, from the byte where the one before it stopped, or fetches one `piece` of what is there. */
 async function followOnce(
   transport: JobTransport,
   id: JobId,
   lines: LineSplitter,
   signal: AbortSignal | undefined,
-): Promise<{ size: number; state: JobState } | "lost" | "silent"> {
+  piece?: number,
+  onRead: () => void = () => {},
+): Promise<Followed> {
   signal?.throwIfAborted();
   try {
     const result = await transport.run(FOLLOW, {
-      env: { ...jobVariables(transport, id), _sw_offset: String(lines.received) },
-      onStdout: (chunk) => lines.push(chunk),
+      env: {
+        ...jobVariables(transport, id),
+        _sw_offset: String(lines.received),
+        _sw_piece: String(piece ?? ""),
+      },
+      onStdout: (chunk) => {
+        lines.push(chunk);
+        onRead();
+      },
       forwardOnly: true,
       ...(signal === undefined ? {} : { signal }),
     });

@@ -20,6 +20,8 @@ export class LineSplitter {
   #keptSize = 0;
   #cut = 0;
   #pendingReturn = false;
+  /** What is kept is the rest of a line whose beginning was passed over. */
+  #isRest = false;
 
   /** @param offset where in the output the first byte lies; the beginning of a line */
   constructor(offset: number, onLine: OnLine) {
@@ -35,15 +37,29 @@ export class LineSplitter {
       this.#keep(chunk.subarray(from, at));
       from = at + 1;
       if (byte === RETURN) this.#pendingReturn = true;
+      else if (this.#isRest) this.#forget();
       else this.#emit(this.received + from);
     }
     this.#keep(chunk.subarray(from));
     this.received += chunk.length;
   }
 
+  /**
+   * The next bytes are those at `offset`; what lies between is passed over. The line that was under way and the rest
+   * of the one in which it goes on are left out: half a line may hold half a secret, which nobody would recognise.
+   * @returns how many bytes are left out, that of the line that was under way included
+   */
+  skipTo(offset: number): number {
+    const skipped = offset - this.received + this.#keptSize + this.#cut;
+    this.#forget();
+    this.#isRest = true;
+    this.received = offset;
+    return skipped;
+  }
+
   /** The output has ended; a last line without a line break is one too. */
   end(): void {
-    if (this.#keptSize > 0) this.#emit(this.received);
+    if (this.#keptSize > 0 && !this.#isRest) this.#emit(this.received);
   }
 
   #keep(bytes: Buffer): void {
@@ -68,6 +84,7 @@ export class LineSplitter {
     this.#keptSize = 0;
     this.#cut = 0;
     this.#pendingReturn = false;
+    this.#isRest = false;
   }
 }
 

@@ -132,8 +132,11 @@ _sw_stat "$_sw_child" && _sw_child_start=$_sw_start || _sw_child_start=0
 unset _sw_env
 # Whether the job ended by itself or its time was over is decided by who renames "claim" first.
 (
-  trap 'kill "$_sw_sleep" 2>/dev/null; exit' TERM
+  # A job that ends at once ends its timer before that knows what it waits for.
+  _sw_over=; trap '_sw_over=1' TERM
   sleep "$_sw_timeout" & _sw_sleep=$!
+  trap 'kill "$_sw_sleep" 2>/dev/null; exit' TERM
+  if [ -n "$_sw_over" ]; then kill "$_sw_sleep" 2>/dev/null; exit; fi
   wait "$_sw_sleep"
   trap '' TERM
   mv "$_sw_dir/claim" "$_sw_dir/timedout" 2>/dev/null && _sw_end
@@ -193,11 +196,12 @@ _sw_tell
 /**
  * Writes the job's output from byte `_sw_offset` on to standard output until the job has ended, and then to
  * standard error a line `slipway-job SIZE STATE…`. Following ends with the job, so that a follower whose reader
- * is gone does not outlive it.
+ * is gone does not outlive it. With `_sw_piece` it waits for nothing and writes so many bytes at most.
  */
 export const FOLLOW = `${LIBRARY}
 _sw_now=$(_sw_tell)
 set -- $_sw_now
+[ -z "$_sw_piece" ] || set -- piece
 _sw_n=0
 while [ "$1" = running ] && [ -z "\${3-}" ] && [ $_sw_n -lt 40 ]; do
   # Just started: its timer is not noted yet.
@@ -215,6 +219,7 @@ case $1 in
     wait "$_sw_tail"
     kill "$_sw_watch" 2>/dev/null
     _sw_now=$(_sw_tell) ;;
+  piece) [ ! -e "$_sw_dir/output" ] || tail -c "+$((_sw_offset+1))" "$_sw_dir/output" | head -c "$_sw_piece" ;;
   *) [ ! -e "$_sw_dir/output" ] || tail -c "+$((_sw_offset+1))" "$_sw_dir/output" ;;
 esac
 _sw_size=0

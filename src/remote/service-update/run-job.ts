@@ -38,6 +38,9 @@ export async function runJob(
     onLine: (line, nextOffset) => {
       if (nextOffset > logged) context.log(line, { job: id, nextOffset });
     },
+    onSkip: (bytes, nextOffset) => {
+      if (nextOffset > logged) context.leaveOut?.(Math.min(bytes, nextOffset - logged));
+    },
   });
   return judge(result, work, transport.where);
 }

@@ -72,6 +72,8 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** A line of output; `job` and `nextOffset` allow to go on there after a restart (see `loggedUpTo`). */
   readonly log: (line: string, at?: { readonly job: JobId; readonly nextOffset: number }) => void;
+  /** So many bytes of a job's output were passed over: it says more than anybody reads. */
+  readonly leaveOut?: (bytes: number) => void;
   /** Up to which byte a job's output was logged before; lines before it are not logged again. */
   readonly loggedUpTo?: (job: JobId) => number;
   /** Awaited before a job is started (or joined), so that it can be owed first. */

@@ -60,14 +60,39 @@ export function suiteCommand(
     ...selectionArguments(selection),
   ];
   return {
-    script: `code=0\n${words.map(quote).join(" ")} || code=$?\n${END_LEFTOVERS}exit "$code"`,
+    script: scriptOf(words),
     env: {
       ...suiteEnvironment(host, settings, browser),
-      // Older versions know the second name alone; an absolute path means the same in both.
-      PLAYWRIGHT_JSON_OUTPUT_FILE: folder.report,
-      PLAYWRIGHT_JSON_OUTPUT_NAME: folder.report,
+      ...reportTo(folder.report),
       SLIPWAY_PROGRESS_FILE: folder.progress,
     },
     timeoutMs: settings.timeoutMs + graceMs,
   };
+}
+
+/** Loading a suite and listing its tests takes seconds; what takes so long hangs. */
+export const LIST_TIMEOUT_MS = 120_000;
+
+/** How Playwright is asked which tests there are; the list goes to `file`. */
+export function listCommand(
+  playwright: FoundPlaywright,
+  settings: TestSettings,
+  file: string,
+  host: HostEnvironment,
+  timeoutMs: number = LIST_TIMEOUT_MS,
+): SuiteCommand {
+  return {
+    script: scriptOf([playwright.program, "test", "--list", "--reporter=json"]),
+    env: { ...suiteEnvironment(host, settings, settings.browsers[0] ?? ""), ...reportTo(file) },
+    timeoutMs,
+  };
+}
+
+function scriptOf(words: readonly string[]): string {
+  return `code=0\n${words.map(quote).join(" ")} || code=$?\n${END_LEFTOVERS}exit "$code"`;
+}
+
+/** Older versions know the second name alone; an absolute path means the same in both. */
+function reportTo(file: string): Record<string, string> {
+  return { PLAYWRIGHT_JSON_OUTPUT_FILE: file, PLAYWRIGHT_JSON_OUTPUT_NAME: file };
 }

@@ -5,7 +5,6 @@ import {
   type JobId,
   JobLostError,
   type JobTransport,
-  jobId,
   jobState,
   startOrJoin,
   stopJob,
@@ -13,13 +12,14 @@ import {
 import { type Clock, sleep } from "../../util/clock.ts";
 import { collectArtifacts, type RefusedArtifact } from "../artifacts.ts";
 import { ProgressFollower } from "../progress.ts";
-import type { TestRefusal, TestRequest, TestRun, TestRunId, TestRunner, TestWatch } from "../runner.ts";
+import type { TestRefusal, TestRequest, TestRun, TestRunner, TestWatch } from "../runner.ts";
 import { verdictOf } from "../verdict.ts";
 import type { TestReport } from "../words.ts";
 import { suiteCommand } from "./command.ts";
 import { conclude, type Ending } from "./conclude.ts";
 import type { HostEnvironment } from "./environment.ts";
 import { type BrowserFolder, begunAt, browserFolder, freshFolder, LineReader, readIfThere } from "./files.ts";
+import { jobOf } from "./jobs.ts";
 import { type FoundPlaywright, findPlaywright, refusal } from "./playwright.ts";
 import { prepareLocal } from "./prepare.ts";
 import { rerunOf, type Selection } from "./rerun.ts";
@@ -37,6 +37,8 @@ export interface LocalRunnerOptions {
   readonly redact?: (text: string) => string;
   /** How long Playwright may take to end by itself after its time is over; default 20 s. */
   readonly graceMs?: number;
+  /** How long Playwright may take to list the suite's tests; default 120 s. */
+  readonly listTimeoutMs?: number;
 }
 
 /**
@@ -47,10 +49,7 @@ export function localRunner(options: LocalRunnerOptions): TestRunner {
   const { transport } = options;
   return {
     name: "local",
-    prepare: async (settings, signal) => {
-      const hide = options.redact ?? ((text) => text);
-      return await prepareLocal(settings, options.environment, hide, signal);
-    },
+    prepare: (request, signal) => prepareLocal(options, request, signal),
     run: (request, watch = {}) => run(options, request, watch),
     stop: async (id, browsers, signal) => {
       await Promise.all(browsers.map((browser) => stopJob(transport, jobOf(id, browser), signal)));
@@ -64,10 +63,6 @@ export function localRunner(options: LocalRunnerOptions): TestRunner {
       return (await Promise.all(gone)).every(Boolean);
     },
   };
-}
-
-function jobOf({ runUuid, path, attempt }: TestRunId, browser: string): JobId {
-  return jobId(runUuid, `${path}/tests/${browser}`, attempt);
 }
 
 async function run(
@@ -182,7 +177,8 @@ async function followJob(run: BrowserRun, id: JobId, folder: BrowserFolder): Pro
       watch.signal,
     );
     const onLine = (line: string) => watch.onLine?.(browser, line);
-    return { kind: "exited", ...(await job.follow({ onLine, ...withSignal })) };
+    const onSkip = (bytes: number) => watch.onSkip?.(browser, bytes);
+    return { kind: "exited", ...(await job.follow({ onLine, onSkip, ...withSignal })) };
   } catch (error) {
     if (error instanceof JobLostError) return { kind: "lost", message: error.message };
     throw error;

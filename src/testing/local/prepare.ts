@@ -1,44 +1,62 @@
-import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { startOrJoin, stopJob } from "../../remote/index.ts";
 import { ReportError } from "../report/error.ts";
 import { listReport } from "../report/list.ts";
 import { plainText } from "../report/text.ts";
-import type { Prepared, TestRefusal, TestSettings } from "../runner.ts";
-import { type HostEnvironment, suiteEnvironment } from "./environment.ts";
+import {
+  LISTING,
+  type Prepared,
+  type PrepareRequest,
+  type TestRefusal,
+  type TestSettings,
+} from "../runner.ts";
+import { LIST_TIMEOUT_MS, listCommand } from "./command.ts";
 import { readIfThere } from "./files.ts";
+import { jobOf } from "./jobs.ts";
+import type { LocalRunnerOptions } from "./local-runner.ts";
 import { type FoundPlaywright, findPlaywright, refusal } from "./playwright.ts";
 
-const LIST_TIMEOUT_MS = 120_000;
+/** Of what Playwright prints as much as is needed to tell what is wrong. */
+const LONGEST_OUTPUT = 20_000;
 
-/** Has Playwright load the suite and list its tests, so that a broken suite is known before the machine is up. */
+/**
+ * Has Playwright load the suite and list its tests, so that a broken suite is known before the machine is up. It
+ * runs as the suite itself does, as a job with a limit of its own: what it leaves running holds nobody up and is
+ * ended, and a bot that is killed meanwhile joins it.
+ */
 export async function prepareLocal(
-  settings: TestSettings,
-  host: HostEnvironment,
-  hide: (text: string) => string,
+  options: LocalRunnerOptions,
+  request: PrepareRequest,
   signal?: AbortSignal,
 ): Promise<Prepared | TestRefusal> {
+  const { settings, folder } = request;
+  const hide = options.redact ?? ((text: string) => text);
   const found = findPlaywright(settings.directory);
   if (!found.ok) return found;
-  const folder = await mkdtemp(join(tmpdir(), "slipway-list-"));
-  try {
-    const output = hide(await list(found, settings, host, join(folder, "list.json"), signal));
-    signal?.throwIfAborted();
-    const listed = await readIfThere(join(folder, "list.json"));
-    return judge(settings, listed === undefined ? undefined : hide(listed), output);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, "list.json");
+  const ended = await list(options, request, found, file, signal);
+  signal?.throwIfAborted();
+  const listed = await readIfThere(file);
+  return judge(settings, listed === undefined ? undefined : hide(listed), {
+    ...ended,
+    output: hide(ended.output),
+  });
 }
 
-function judge(settings: TestSettings, text: string | undefined, output: string): Prepared | TestRefusal {
+function judge(settings: TestSettings, text: string | undefined, ended: Listed): Prepared | TestRefusal {
+  if (ended.timedOut) {
+    const said = plainText(ended.output, 1000);
+    const limit = `Listing the suite's tests took longer than ${ended.limitMs / 1000} s and was ended.`;
+    return refusal("tests_configuration", `${limit}${said === "" ? "" : ` Playwright said: ${said}\n`}`);
+  }
   let listed: ReturnType<typeof listReport>;
   try {
     listed = listReport(text);
   } catch (error) {
     if (!(error instanceof ReportError)) throw error;
-    const said = plainText(output, 1000) || error.message;
+    const said = plainText(ended.output, 1000) || error.message;
     return refusal("tests_configuration", `Playwright cannot list the suite's tests: ${said}\n`);
   }
   const [problem] = listed.errors;
@@ -59,49 +77,32 @@ function judge(settings: TestSettings, text: string | undefined, output: string)
   return { ok: true, tests };
 }
 
-/** Resolves with what Playwright printed, when it has ended. */
-function list(
+interface Listed {
+  readonly timedOut: boolean;
+  readonly limitMs: number;
+  /** The beginning of what Playwright printed. */
+  readonly output: string;
+}
+
+/** Returns when Playwright has ended, whatever it has left behind. */
+async function list(
+  { transport, environment, listTimeoutMs = LIST_TIMEOUT_MS }: LocalRunnerOptions,
+  request: PrepareRequest,
   found: FoundPlaywright,
-  settings: TestSettings,
-  host: HostEnvironment,
   file: string,
   signal: AbortSignal | undefined,
-): Promise<string> {
-  return new Promise((resolve) => {
-    const env = {
-      ...suiteEnvironment(host, settings, settings.browsers[0] ?? ""),
-      PLAYWRIGHT_JSON_OUTPUT_FILE: file,
-      PLAYWRIGHT_JSON_OUTPUT_NAME: file,
-    };
-    const child = spawn(found.program, ["test", "--list", "--reporter=json"], {
-      cwd: found.directory,
-      env,
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let output = "";
-    const take = (bytes: Buffer) => {
-      if (output.length < 20_000) output += bytes.toString("utf8");
-    };
-    child.stdout.on("data", take);
-    child.stderr.on("data", take);
-    const end = () => {
-      if (child.pid === undefined) return;
-      try {
-        process.kill(-child.pid, "SIGKILL");
-      } catch {
-        // The group has ended by itself.
-      }
-    };
-    const timer = setTimeout(end, LIST_TIMEOUT_MS);
-    signal?.addEventListener("abort", end, { once: true });
-    const done = (text: string) => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", end);
-      resolve(text);
-    };
-    child.once("error", (error) => done(error.message));
-    child.once("close", () => done(output));
-    if (signal?.aborted) end();
-  });
+): Promise<Listed> {
+  const id = jobOf(request, LISTING);
+  const command = listCommand(found, request.settings, file, environment, listTimeoutMs);
+  let output = "";
+  const onLine = (line: string) => {
+    if (output.length < LONGEST_OUTPUT) output += `${line}\n`;
+  };
+  try {
+    const job = await startOrJoin(transport, { id, ...command, directory: found.directory }, signal);
+    const { timedOut } = await job.follow({ onLine, ...(signal === undefined ? {} : { signal }) });
+    return { timedOut, limitMs: listTimeoutMs, output };
+  } finally {
+    if (signal?.aborted) await stopJob(transport, id);
+  }
 }
