@@ -1,6 +1,6 @@
 import type { LeaseView, QueueEntry } from "../src/engine/types.ts";
 import { defineCommand, optional } from "./lib/command.ts";
-import { estimateStart, roughly } from "./lib/estimate.ts";
+import { estimateStart, roughly, whenText } from "./lib/estimate.ts";
 import { findSlotInUse, holderText, leaseOf, runLink, slotsInUse } from "./lib/slots.ts";
 import { bold, lines, type Text, t, time, who } from "./lib/text.ts";
 import { nameOf } from "./lib/values.ts";
@@ -8,7 +8,7 @@ import { answer, type CommandContext } from "./services.ts";
 
 export const queue = defineCommand({
   name: "queue",
-  summary: "Shows who waits for a slot, with an estimate.",
+  summary: "Shows who waits for a slot, in the order of their turns, with an estimate.",
   role: "developer",
   acts: false,
   repeatable: true,
@@ -47,8 +47,8 @@ async function entryText(
   const now = services.clock.now();
   if (entry.offer !== null)
     return t`  ${entry.position}. ${who(entry.requestedBy)}, ${runLink(services, entry.runId)}: it is their turn until ${time(entry.offer.until)}`;
-  const at = await estimateStart(services.engine, lease, entries, entry.runId, now);
-  const when = at === null ? t`no earlier run tells when` : t`probably in ${roughly(at - now)}`;
+  const parts = { engine: services.engine, config: services.config().config, now };
+  const when = whenText(await estimateStart(parts, lease, entries, entry.runId), now);
   const waits = roughly(now - entry.requestedAt);
   return t`  ${entry.position}. ${who(entry.requestedBy)}, ${runLink(services, entry.runId)}, waits for ${waits}, ${when}`;
 }

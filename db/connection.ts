@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import BetterSqlite3 from "better-sqlite3";
 import { Kysely, type Transaction } from "kysely";
 import { Migrator } from "kysely/migration";
-import { SlipwayError } from "../src/util/errors.ts";
+import { messageOf, SlipwayError } from "../src/util/errors.ts";
 import { ImmediateSqliteDialect } from "./driver.ts";
 import { migrations } from "./migrations/index.ts";
 import type { Schema } from "./schema.ts";
@@ -42,14 +42,15 @@ const NOT_CHECKED_IN_LARGE = ["logs"];
  * Opens (or makes) the database at `file`, brings it to the newest schema and checks that it is sound.
  *
  * @param options.checkedWhole up to how many bytes the whole file is checked
- * @throws SlipwayError `database_in_use` when another process holds it, `database_damaged` when SQLite's
- *   integrity check finds faults, `database_newer` when a newer Slipway has migrated it.
+ * @throws SlipwayError `database_unopenable` when the path is no place for it, `database_in_use` when another
+ *   process holds it, `database_damaged` when SQLite's integrity check finds faults, `database_newer` when a
+ *   newer Slipway has migrated it.
  */
 export async function openDatabase(
   file: string,
   options: { readonly checkedWhole?: number } = {},
 ): Promise<OpenDatabase> {
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(file);
   const guard = holdExclusively(file);
   try {
     const { sqlite, unchecked } = openFile(file, options.checkedWhole ?? CHECKED_WHOLE);
@@ -77,7 +78,7 @@ function openFile(
   checkedWhole: number,
 ): { sqlite: BetterSqlite3.Database; unchecked: readonly string[] } {
   const existed = existsSync(file);
-  const sqlite = new BetterSqlite3(file, { timeout: BUSY_TIMEOUT_MS });
+  const sqlite = openSqlite(file, file, BUSY_TIMEOUT_MS);
   let unchecked: readonly string[] = [];
   try {
     // Only a file that is still empty takes this: it makes it possible to give space back.
@@ -90,9 +91,45 @@ function openFile(
   } catch (error) {
     sqlite.close();
     if (error instanceof SlipwayError) throw error;
+    if (isNoPlace(error)) throw unopenable(file, error);
     throw damaged(file, [error instanceof Error ? error.message : String(error)], error);
   }
   return { sqlite, unchecked };
+}
+
+function makeFolder(file: string): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+  } catch (error) {
+    throw unopenable(file, error);
+  }
+}
+
+/** @param database the database that it belongs to, for whoever reads why it cannot be opened */
+function openSqlite(file: string, database: string, timeout: number): BetterSqlite3.Database {
+  try {
+    return new BetterSqlite3(file, { timeout });
+  } catch (error) {
+    throw unopenable(database, error);
+  }
+}
+
+/** The path is at fault, or what the bot's user may do there: nothing is wrong with the content. */
+function isNoPlace(error: unknown): boolean {
+  return error instanceof BetterSqlite3.SqliteError && /^SQLITE_(CANTOPEN|READONLY|PERM)/.test(error.code);
+}
+
+function unopenable(file: string, cause: unknown): SlipwayError {
+  return new SlipwayError(
+    "database_unopenable",
+    `The database ${file} cannot be opened: ${messageOf(cause)}.`,
+    {
+      cause,
+      fields: { file },
+      remedy:
+        "DATABASE_URL must name a file (not a folder) in a folder that the bot's user may write, such as sqlite:/var/lib/slipway/slipway.db: correct it, or give that user the right to write there.",
+    },
+  );
 }
 
 /** Gives the tables that it left out. */
@@ -135,13 +172,14 @@ function damaged(file: string, faults: string[], cause?: unknown): SlipwayError 
  */
 function holdExclusively(file: string): BetterSqlite3.Database {
   const lockFile = `${file}.lock`;
-  const lock = new BetterSqlite3(lockFile, { timeout: 0 });
+  const lock = openSqlite(lockFile, file, 0);
   try {
     lock.pragma("journal_mode = DELETE");
     lock.exec("begin exclusive");
     return lock;
   } catch (error) {
     lock.close();
+    if (isNoPlace(error)) throw unopenable(file, error);
     throw new SlipwayError("database_in_use", `Another Slipway process is using ${file}.`, {
       cause: error,
       fields: { file },

@@ -132,13 +132,17 @@ export async function setDue(
   await countUpRuns(db, "tenancy", tenancy);
 }
 
-/** What an ended run has left standing is part of what surfaces show of it: a change counts its revision up. */
+/**
+ * What an ended run has left standing, or has worked on, is part of what surfaces show of it: a change counts its
+ * revision up.
+ */
 async function countUpRuns(db: Queryable, by: "id" | "tenancy", value: string): Promise<void> {
   await db
     .updateTable("runs")
     .set((eb) => ({ revision: eb("revision", "+", 1) }))
     .where("ended_at", "is not", null)
-    .where("id", "in", (eb) => eb.selectFrom("obligations").select("run_id").where(by, "=", value))
+    .where("target", "in", (eb) => eb.selectFrom("obligations").select("resource").where(by, "=", value))
+    .where("tenancy", "in", (eb) => eb.selectFrom("obligations").select("tenancy").where(by, "=", value))
     .execute();
 }
 

@@ -1,3 +1,4 @@
+import type { JsonObject } from "../src/util/json.ts";
 import type { Queryable } from "./connection.ts";
 import { parseJson, toJson } from "./json.ts";
 
@@ -9,6 +10,9 @@ export interface Waiting {
   readonly adopt: boolean;
   readonly requestedAt: number;
   readonly requestedBy: { readonly id: string; readonly name: string };
+  /** What runs, and with what. */
+  readonly kind: string;
+  readonly input: JsonObject;
   readonly via: string;
   /** The resource that is reserved for it until its requester answers. */
   readonly offer: { readonly resource: string; readonly until: number } | null;
@@ -45,6 +49,8 @@ export async function listQueue(db: Queryable): Promise<Waiting[]> {
       "queue.requested_at",
       "runs.requested_by",
       "runs.requester_name",
+      "runs.kind",
+      "runs.input_json",
       "runs.via",
       "offers.resource",
       "offers.until",
@@ -58,6 +64,8 @@ export async function listQueue(db: Queryable): Promise<Waiting[]> {
     adopt: row.adopt === 1,
     requestedAt: row.requested_at,
     requestedBy: { id: row.requested_by, name: row.requester_name },
+    kind: row.kind,
+    input: parseJson<JsonObject>(row.input_json),
     via: row.via,
     offer: row.resource === null || row.until === null ? null : { resource: row.resource, until: row.until },
   }));

@@ -77,6 +77,17 @@ export async function saveStep(db: Queryable, runId: number, step: StoredStep): 
     .execute();
 }
 
+/** When a step began; null when the run has none at that path. */
+export async function stepStartedAt(db: Queryable, runId: number, path: string): Promise<number | null> {
+  const row = await db
+    .selectFrom("steps")
+    .select("started_at")
+    .where("run_id", "=", runId)
+    .where("path", "=", path)
+    .executeTakeFirst();
+  return row?.started_at ?? null;
+}
+
 export async function setStepDetail(
   db: Queryable,
   runId: number,

@@ -21,6 +21,15 @@ export interface SlackDirectory {
   groupMembers(group: string): Promise<readonly string[]>;
 }
 
+/** For whom a request, or the account of the one who makes it, is of another workspace than the bot's. */
+export function otherWorkspace(): Refusal {
+  return refuse(
+    "other_workspace",
+    t`You belong to another workspace than the one that this bot serves.`,
+    t`Ask a member of that workspace to do it for you, or to give you an account there.`,
+  );
+}
+
 /** Why a person can have no role whatever the configuration says; null: nothing against it. */
 export function refusePerson(person: SlackPerson | null, team: string): Refusal | null {
   const ask = t`Ask a member of the workspace.`;
@@ -28,7 +37,7 @@ export function refusePerson(person: SlackPerson | null, team: string): Refusal 
   if (person.deleted) return refuse("unknown_person", t`Your account is deactivated.`, ask);
   if (person.bot) return refuse("bot_person", t`Bots have no role here.`);
   if (person.stranger || (person.team !== null && person.team !== team)) {
-    return refuse("other_workspace", t`You belong to another workspace.`, ask);
+    return otherWorkspace();
   }
   if (person.guest) return refuse("guest", t`Guests have no role here.`, ask);
   return null;

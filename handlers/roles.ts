@@ -5,7 +5,7 @@ import type { Config, Role } from "../src/config/index.ts";
 import type { Person } from "../src/engine/types.ts";
 import { formatDuration } from "../src/util/format.ts";
 import { LookUpFailedError } from "./lookups.ts";
-import { refusePerson, type SlackDirectory } from "./people.ts";
+import { otherWorkspace, refusePerson, type SlackDirectory } from "./people.ts";
 
 /** Who somebody is and what they may do. */
 export interface Authority {
@@ -43,7 +43,7 @@ export async function slackAuthority(
     withoutRoles,
   });
   if (team === undefined || asker.teamId !== team) {
-    return nobody(asker.userName, refuse("other_workspace", t`You belong to another workspace.`));
+    return nobody(asker.userName, otherWorkspace());
   }
   try {
     const known = await directory.person(asker.userId);

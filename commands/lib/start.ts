@@ -1,7 +1,7 @@
 import type { SubmitRequest } from "../../src/engine/types.ts";
 import type { JsonObject } from "../../src/util/json.ts";
 import { answer, type CommandContext, type Outcome, type Refusal, refuse } from "../services.ts";
-import { estimateStart, roughly } from "./estimate.ts";
+import { estimateStart, whenText } from "./estimate.ts";
 import { withOwnTargets } from "./foreign-targets.ts";
 import { boardLink, fromEngine, holderText, leaseOf, runLink } from "./slots.ts";
 import { bold, code, type Text, t } from "./text.ts";
@@ -76,7 +76,8 @@ async function queueText(
   }
   const lease = await leaseOf(services, only);
   const now = services.clock.now();
-  const at = await estimateStart(services.engine, lease, await services.engine.queue(only), runId, now);
-  const estimate = at === null ? t`no earlier run tells how long` : t`probably in ${roughly(at - now)}`;
+  const parts = { engine: services.engine, config: services.config().config, now };
+  const turn = await estimateStart(parts, lease, await services.engine.queue(only), runId);
+  const estimate = whenText(turn, now);
   return t`${bold(only)} is held by ${holderText(services, lease)}. Number ${position} in the queue, ${estimate}.${leave}`;
 }

@@ -1,7 +1,7 @@
-import { estimateStart } from "../../commands/lib/estimate.ts";
+import { type EstimateParts, estimateStart } from "../../commands/lib/estimate.ts";
 import { slotState } from "../../commands/lib/slots.ts";
 import type { Config } from "../../src/config/index.ts";
-import type { EngineApi, LeaseView, LogLine, RunView } from "../../src/engine/types.ts";
+import type { EngineApi, LeaseView, LogLine, QueueEntry, RunView } from "../../src/engine/types.ts";
 import type { JsonObject } from "../../src/util/json.ts";
 
 /** The forms of `/api`, which other programs rely on: times ISO-8601 in UTC, null when absent. */
@@ -49,14 +49,25 @@ export async function runForm(engine: EngineApi, run: RunView): Promise<JsonObje
   };
 }
 
-export async function slotForm(engine: EngineApi, lease: LeaseView, now: number): Promise<JsonObject> {
-  const entries = await engine.queue(lease.resource);
+/** Null also for one who waits until somebody unlocks the slot: nobody knows when that is. */
+async function startForm(
+  parts: EstimateParts,
+  lease: LeaseView,
+  queue: readonly QueueEntry[],
+  runId: number,
+): Promise<string | null> {
+  const turn = await estimateStart(parts, lease, queue, runId);
+  return turn !== null && "at" in turn ? iso(turn.at) : null;
+}
+
+export async function slotForm(parts: EstimateParts, lease: LeaseView): Promise<JsonObject> {
+  const entries = await parts.engine.queue(lease.resource);
   const queue = await Promise.all(
     entries.map(async (entry) => ({
       run: entry.runId,
       requestedBy: entry.requestedBy.id,
       position: entry.position,
-      estimatedStart: iso(await estimateStart(engine, lease, entries, entry.runId, now)),
+      estimatedStart: await startForm(parts, lease, entries, entry.runId),
     })),
   );
   const fact = (name: string) => {

@@ -96,7 +96,8 @@ async function metrics({ metrics, registries }: HttpOptions, response: ServerRes
 async function slots({ services }: HttpOptions, { response }: Visit): Promise<void> {
   const { engine, clock } = services;
   const leases = await leasesOf(engine, await slotsInUse(services));
-  const forms = await Promise.all(leases.map((lease) => slotForm(engine, lease, clock.now())));
+  const parts = { engine, config: services.config().config, now: clock.now() };
+  const forms = await Promise.all(leases.map((lease) => slotForm(parts, lease)));
   sendJson(response, 200, { slots: forms });
 }
 

@@ -95,8 +95,7 @@ export async function startBot(input: BotInput, place: Place): Promise<Bot> {
   await surfaces.start();
   upkeep.start();
   state.recovered = true;
-  for (const warning of loaded.warnings)
-    log.warn({ line: warning.line, path: warning.path }, warning.message);
+  tellWarnings(log, loaded);
   log.info(
     { port, resumed, slots: Object.keys(loaded.config.slots), config: loaded.hash.slice(0, 12) },
     "ready",
@@ -217,10 +216,16 @@ async function reload({ holder, log, redact, configurations }: Core, configFile:
   for (const [name, value] of result.loaded.secrets) redact.add(name, value);
   configurations.forget();
   await configurations.remember(result.loaded);
+  tellWarnings(log, result.loaded);
   log.info(
     { changed: result.changed, config: result.loaded.hash.slice(0, 12) },
     "configuration read again; runs keep the one they began with",
   );
+}
+
+/** What is allowed and yet odd: said whenever the configuration is read. */
+function tellWarnings(log: Logger, { warnings }: LoadedConfig): void {
+  for (const { line, path, message } of warnings) log.warn({ line, path }, message);
 }
 
 /** Signals must reach this process, and `npm start` stands between it and whoever started it. */

@@ -1,5 +1,6 @@
 import { AwsFault, type AwsFaultKind, type CallFacts, callTimedOut, classify } from "./errors.ts";
 import { pause, systemTimers, type Timers } from "./timers.ts";
+import { TELL_AFTER_MS, type TroubleListener } from "./trouble.ts";
 
 /**
  * What a client is for:
@@ -36,6 +37,7 @@ export interface CallerOptions {
 export interface CallOptions {
   /** Ends the waiting; the call's effect is then as unknown as after a time-out. */
   readonly signal?: AbortSignal | undefined;
+  readonly onTrouble?: TroubleListener | undefined;
 }
 
 /** Makes calls of one region and purpose: bounded in time, classified, counted. */
@@ -65,22 +67,46 @@ export class Caller {
   async call<T>(
     action: string,
     send: (signal: AbortSignal) => Promise<T>,
-    { signal }: CallOptions = {},
+    { signal, onTrouble }: CallOptions = {},
   ): Promise<T> {
     signal?.throwIfAborted();
     const bound = this.#bound(action, signal);
+    const answered = this.#tellWhenSilent(onTrouble);
     try {
       for (let attempt = 1; ; attempt++) {
         try {
-          return await this.#once(action, () => Promise.race([send(bound.signal), bound.ended]), signal);
+          const answer = await this.#once(
+            action,
+            () => Promise.race([send(bound.signal), bound.ended]),
+            signal,
+          );
+          answered();
+          return answer;
         } catch (error) {
           if (!this.#isWorthAnother(error, attempt)) throw error;
           await Promise.race([pause(this.#timers, GARBAGE_PAUSE_MS * attempt, signal), bound.ended]);
         }
       }
     } finally {
+      answered.stop();
       bound.release();
     }
+  }
+
+  /** The SDK tries again by itself, out of sight: what can be told is for how long there has been no answer. */
+  #tellWhenSilent(onTrouble: TroubleListener | undefined) {
+    const since = this.#timers.now();
+    let told = false;
+    const stop = onTrouble
+      ? this.#timers.after(TELL_AFTER_MS, () => {
+          told = true;
+          onTrouble({ since, fault: undefined });
+        })
+      : () => {};
+    const answered = () => {
+      if (told) onTrouble?.(null);
+    };
+    return Object.assign(answered, { stop });
   }
 
   async #once<T>(action: string, send: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {

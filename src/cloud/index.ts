@@ -22,7 +22,14 @@ export { AWS_FAULT_KINDS, AwsFault, type AwsFaultKind, isPassing } from "./error
 export { iamPolicy, type PolicyDocument, type PolicyInput, type PolicySlot } from "./iam-policy.ts";
 export type { CallerIdentity } from "./identity.ts";
 export type { Image } from "./image.ts";
-export { INSTANCE_STATES, type Instance, InstanceDied, type InstanceState, isAlive } from "./instance.ts";
+export {
+  awsReason,
+  INSTANCE_STATES,
+  type Instance,
+  InstanceDied,
+  type InstanceState,
+  isAlive,
+} from "./instance.ts";
 export {
   buildLaunchRequest,
   clientToken,
@@ -68,4 +75,5 @@ export {
   type TargetHealth,
   type TargetState,
 } from "./target-health.ts";
+export { type AwsTrouble, type TroubleListener, troubleText } from "./trouble.ts";
 export { buildUserData, type HostKey, type UserDataInput } from "./user-data.ts";

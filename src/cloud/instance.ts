@@ -175,13 +175,20 @@ const REASONS: Readonly<Record<string, Omit<Explanation, "words"> & { words: str
 function explain(instance: Instance): Explanation {
   const reason = instance.stateReason;
   const known = reason ? REASONS[reason.code] : undefined;
-  if (known && reason) return { ...known, words: `${known.words} (${reason.code}: ${reason.message})` };
-  const said = reason ? `${reason.code}: ${reason.message}` : (instance.transition ?? "AWS gives no reason");
+  const said = awsReason(instance) ?? "AWS gives no reason";
+  if (known) return { ...known, words: `${known.words} (${said})` };
   return {
     words: said,
     remedy: "See the instance in the EC2 console or CloudTrail, then launch again.",
     capacity: false,
   };
+}
+
+/** Why it is in its state, in AWS's words, with AWS's code once: AWS's message mostly begins with it. */
+export function awsReason({ stateReason, transition }: Instance): string | undefined {
+  if (stateReason === undefined) return transition;
+  const { code, message } = stateReason;
+  return message.startsWith(code) ? message : `${code}: ${message}`;
 }
 
 /** Still there, or coming: everything but `terminated`. */

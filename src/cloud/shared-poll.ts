@@ -1,6 +1,7 @@
 import { SlipwayError } from "../util/errors.ts";
 import { AwsFault, isPassing } from "./errors.ts";
 import type { Timers } from "./timers.ts";
+import { TELL_AFTER_MS, type TroubleListener } from "./trouble.ts";
 
 export interface WaitOptions {
   /** Milliseconds since 1970: absolute, so that a restart does not begin it again. */
@@ -8,6 +9,7 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
   /** What is waited for, e.g. `running`, for the time-out's message. */
   readonly what?: string | undefined;
+  readonly onTrouble?: TroubleListener | undefined;
 }
 
 /** The deadline passed. Names the last state that was seen, and the last fault if looking itself failed. */
@@ -72,6 +74,9 @@ export class SharedPoll<Key, Seen, Found = ReadonlyMap<string, Seen>> {
   /** The least pause between looks; grows with faults. */
   #pause = FIRST_MS;
   #lastFault: AwsFault | undefined;
+  /** The beginning of the first look that failed, or has had no answer yet, since the last good one. */
+  #troubleSince: number | undefined;
+  #toldOfTrouble = false;
 
   constructor(options: SharedPollOptions<Key, Seen, Found>) {
     this.#options = options;
@@ -157,6 +162,8 @@ export class SharedPoll<Key, Seen, Found = ReadonlyMap<string, Seen>> {
     const controller = new AbortController();
     this.#looking = controller;
     this.#lastLook = this.#options.timers.now();
+    const began = this.#lastLook;
+    const answered = this.#options.timers.after(TELL_AFTER_MS, () => this.#tellTrouble(began));
     try {
       const keys = watchers.map((watcher) => watcher.key);
       const found = await this.#options.fetch(keys, controller.signal);
@@ -165,6 +172,7 @@ export class SharedPoll<Key, Seen, Found = ReadonlyMap<string, Seen>> {
     } catch (error) {
       if (!controller.signal.aborted) this.#failed(error, watchers);
     } finally {
+      answered();
       if (this.#looking === controller) this.#looking = undefined;
       this.#plan();
     }
@@ -180,6 +188,19 @@ export class SharedPoll<Key, Seen, Found = ReadonlyMap<string, Seen>> {
   #calm(): void {
     this.#pause = Math.max(FIRST_MS, this.#pause / 2);
     this.#lastFault = undefined;
+    this.#troubleSince = undefined;
+    if (!this.#toldOfTrouble) return;
+    this.#toldOfTrouble = false;
+    for (const { options } of this.#watchers) options.onTrouble?.(null);
+  }
+
+  /** Only what lasts is told: a single fault is over with the next look. */
+  #tellTrouble(began: number): void {
+    this.#troubleSince ??= began;
+    const since = this.#troubleSince;
+    if (this.#options.timers.now() - since < TELL_AFTER_MS) return;
+    this.#toldOfTrouble = true;
+    for (const { options } of this.#watchers) options.onTrouble?.({ since, fault: this.#lastFault });
   }
 
   #failed(error: unknown, watchers: readonly Watcher<Key, Seen>[]): void {
@@ -190,6 +211,7 @@ export class SharedPoll<Key, Seen, Found = ReadonlyMap<string, Seen>> {
     }
     this.#lastFault = fault;
     this.#pause = Math.min(SLOWEST_MS, this.#jittered(Math.max(STEADY_MS, this.#pause * 2)));
+    this.#tellTrouble(this.#lastLook);
   }
 
   #jittered(ms: number): number {
@@ -198,6 +220,8 @@ export class SharedPoll<Key, Seen, Found = ReadonlyMap<string, Seen>> {
 
   /** Nobody waits any more: no timer, no call. */
   #rest(): void {
+    this.#troubleSince = undefined;
+    this.#toldOfTrouble = false;
     this.#stopTimer?.();
     this.#stopTimer = undefined;
     this.#looking?.abort();

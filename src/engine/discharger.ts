@@ -7,7 +7,7 @@ import {
   type StoredObligation,
 } from "../../db/obligations.ts";
 import { changeRun, findRun } from "../../db/runs.ts";
-import { saveStep, setStepDetail } from "../../db/steps.ts";
+import { saveStep, setStepDetail, stepStartedAt } from "../../db/steps.ts";
 import { sleep } from "../util/clock.ts";
 import { messageOf, SlipwayError } from "../util/errors.ts";
 import { DischargeAbandonedError, leavesRunAlone } from "./errors.ts";
@@ -16,6 +16,7 @@ import { isDue, openObligations } from "./leasing.ts";
 import type { After, DischargeContext, ObligationKind } from "./obligation.ts";
 import { type EngineParts, logTo } from "./parts.ts";
 import { orAbandon } from "./patience.ts";
+import { DetailWriter } from "./step.ts";
 
 /** One attempt at one obligation may take this long, in ms; AWS needs minutes to terminate an instance. */
 const ATTEMPT_LIMIT_MS = 10 * 60_000;
@@ -123,8 +124,13 @@ async function attempt(
   options: DischargeOptions,
 ): Promise<boolean> {
   const { guard, clock } = parts;
-  const startedAt = clock.now();
-  await guard.write(options.fence, (trx) => showCleanup(trx, obligation, "running", { startedAt }));
+  const number = obligation.attempts + 1;
+  const now = clock.now();
+  const shownIn = await guard.write(options.fence, (trx) =>
+    showCleanup(trx, obligation, { state: "running", attempt: number, now }),
+  );
+  const place = { runId: shownIn ?? obligation.runId, fence: options.fence };
+  const details = new DetailWriter(parts, place, cleanupPath(obligation));
   parts.changed({ type: "run", runId: obligation.runId });
   try {
     const kind = handlerOf(parts, obligation);
@@ -133,22 +139,24 @@ async function attempt(
       options.signal.throwIfAborted();
       await guard.check(options.fence);
       const limit = AbortSignal.any([options.signal, AbortSignal.timeout(ATTEMPT_LIMIT_MS)]);
-      const work = () => kind.discharge(contextFor(parts, obligation, options.fence, limit));
+      const work = () => kind.discharge(contextFor(parts, obligation, options.fence, limit, details));
       await orAbandon(work, limit, parts.patienceMs, () => new DischargeAbandonedError(obligation.title));
       await guard.write(options.fence, async (trx) => {
         await changeObligation(trx, obligation.id, { state: "gone", goneAt: clock.now(), lastError: null });
-        await showCleanup(trx, obligation, "succeeded", { startedAt, endedAt: clock.now() });
+        await showCleanup(trx, obligation, { state: "succeeded", attempt: number, now: clock.now() });
       });
     });
     parts.obligations.ring(obligation.tenancy);
     parts.changed({ type: "run", runId: obligation.runId });
     return true;
   } catch (error) {
+    details.stop();
     if (options.signal.aborted) return false;
     if (leavesRunAlone(error)) throw error;
     await noteFailure(parts, obligation, options.fence, error);
     return false;
   } finally {
+    details.stop();
     parts.expected.delete(obligation.id);
   }
 }
@@ -179,6 +187,7 @@ function contextFor(
   obligation: StoredObligation,
   fence: Fence,
   signal: AbortSignal,
+  details: DetailWriter,
 ): DischargeContext {
   const { guard, clock } = parts;
   let facts = obligation.facts;
@@ -196,6 +205,7 @@ function contextFor(
     signal,
     now: () => clock.now(),
     log: (line) => logTo(parts, obligation.runId, cleanupPath(obligation), line),
+    detail: (text) => details.set(text),
     learn: async (learnt, state) => {
       facts = { ...facts, ...learnt };
       await guard.write(fence, (trx) =>
@@ -236,10 +246,13 @@ async function noteFailure(
   const lastError = parts.redact.text(messageOf(error));
   parts.log.warn({ obligation: obligation.id, attempts, error: lastError }, "obligation not met yet");
   logTo(parts, obligation.runId, cleanupPath(obligation), `${obligation.title}: not yet (${lastError})`);
-  await parts.guard.write(fence, (trx) =>
-    changeObligation(trx, obligation.id, { attempts, lastError, nextAttemptAt: parts.clock.now() + pause }),
-  );
+  await parts.guard.write(fence, async (trx) => {
+    const now = parts.clock.now();
+    await changeObligation(trx, obligation.id, { attempts, lastError, nextAttemptAt: now + pause });
+    await showCleanup(trx, { ...obligation, lastError }, { state: "running", attempt: attempts, now });
+  });
   parts.obligations.ring(obligation.tenancy);
+  parts.changed({ type: "run", runId: obligation.runId });
 }
 
 /** Cleanup is shown among the steps of the run that is at work there, else of the one that owed it until it ends. */
@@ -249,30 +262,34 @@ async function shownOn(trx: Queryable, obligation: StoredObligation): Promise<nu
   return run?.state === "running" ? run.id : null;
 }
 
+/** Since when it has been tried, for which time, and why it is not done yet. @returns where that is shown */
 async function showCleanup(
   trx: Queryable,
   obligation: StoredObligation,
-  state: "running" | "succeeded",
-  times: { startedAt: number; endedAt?: number },
-): Promise<void> {
+  shown: { readonly state: "running" | "succeeded"; readonly attempt: number; readonly now: number },
+): Promise<number | null> {
   const runId = await shownOn(trx, obligation);
-  if (runId === null) return;
+  if (runId === null) return null;
+  const path = cleanupPath(obligation);
+  const { state, attempt, now } = shown;
+  const { lastError } = obligation;
   await changeRun(trx, runId, {});
   await saveStep(trx, runId, {
-    path: cleanupPath(obligation),
+    path,
     scope: "cleanup",
     ordinal: 0,
     name: obligation.title,
     kind: "cleanup",
     state,
-    attempt: obligation.attempts + 1,
-    startedAt: times.startedAt,
-    attemptAt: times.startedAt,
-    endedAt: times.endedAt ?? null,
-    detail: null,
+    attempt,
+    startedAt: (await stepStartedAt(trx, runId, path)) ?? now,
+    attemptAt: now,
+    endedAt: state === "running" ? null : now,
+    detail: state === "running" && lastError !== null ? `not yet: ${lastError}` : null,
     result: null,
     error: null,
   });
+  return runId;
 }
 
 export function cleanupPath(obligation: Pick<StoredObligation, "id" | "tenancy">): string {

@@ -12,7 +12,7 @@ import { Janitor } from "./janitor.ts";
 import { type Grant, grantWaiting } from "./leasing.ts";
 import type { EngineParts } from "./parts.ts";
 import type { Pipeline } from "./pipeline.ts";
-import { enqueueRun, mayWait, positionOf, Withdrawn, withdraw } from "./submission.ts";
+import { enqueueRun, mayWait, Withdrawn, withdraw } from "./submission.ts";
 import type { Change, EngineApi, Person, Refusal, SubmitRequest, Submitted } from "./types.ts";
 import { Views } from "./views.ts";
 
@@ -37,9 +37,9 @@ export class Engine implements EngineApi {
     listeners: Set<(change: Change) => void>,
   ) {
     this.#parts = parts;
-    this.#views = new Views(parts);
     this.#listeners = listeners;
     this.#pipelines = new Map(pipelines.map((pipeline) => [pipeline.kind, pipeline]));
+    this.#views = new Views(parts, this.#pipelines);
     const released = (trx: Queryable) => this.#grant(trx);
     this.#executor = new Executor(parts, this.#pipelines, released);
     this.#janitor = new Janitor(parts, this.#executor, released);
@@ -105,7 +105,7 @@ export class Engine implements EngineApi {
       this.#parts.changed({ type: "run", runId });
       const run = await findRun(this.#parts.guard.db, runId);
       if (!run) throw new Error(`Run ${runId} vanished.`);
-      const position = run.state === "queued" ? await positionOf(this.#parts.guard.db, runId) : null;
+      const position = run.state === "queued" ? await this.#views.positionOf(run) : null;
       return { refused: false, run, repeated, position };
     } catch (error) {
       if (error instanceof Withdrawn) return error.refusal;

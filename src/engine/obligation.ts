@@ -16,6 +16,8 @@ export interface DischargeContext<F extends JsonObject = JsonObject> {
   readonly signal: AbortSignal;
   now(): number;
   log(line: string): void;
+  /** What it is doing now, in a few words, where the cleanup is shown among a run's steps; the last word counts. */
+  detail(text: string): void;
   /** Writes down what was learnt (an id), so that the next attempt need not learn it again. */
   learn(facts: Partial<F>, state?: "created"): Promise<void>;
   /**

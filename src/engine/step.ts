@@ -216,14 +216,14 @@ export function pathOf(scope: string, name: string): string {
 }
 
 /** Details change often and matter little: at most one write a second, the newest one. */
-class DetailWriter {
+export class DetailWriter {
   readonly #parts: EngineParts;
-  readonly #place: StepPlace;
+  readonly #place: Pick<StepPlace, "runId" | "fence">;
   readonly #path: string;
   #next: string | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(parts: EngineParts, place: StepPlace, path: string) {
+  constructor(parts: EngineParts, place: Pick<StepPlace, "runId" | "fence">, path: string) {
     this.#parts = parts;
     this.#place = place;
     this.#path = path;

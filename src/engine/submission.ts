@@ -1,6 +1,6 @@
 import type { Queryable } from "../../db/connection.ts";
 import { findLease, type Lease, saveLease, untouched } from "../../db/leases.ts";
-import { enqueue, listQueue, removeFromQueue } from "../../db/queue.ts";
+import { enqueue, removeFromQueue } from "../../db/queue.ts";
 import { changeRun, insertRun, type StoredRun } from "../../db/runs.ts";
 import { formatTime } from "../util/format.ts";
 import type { JsonObject } from "../util/json.ts";
@@ -135,18 +135,6 @@ async function takenRefusal(trx: Queryable, candidates: readonly string[]): Prom
     since: one ? first.since : null,
     run: one ? first.runId : null,
   });
-}
-
-/** The place in the queue, counting those who wait for one of the same resources. */
-export async function positionOf(db: Queryable, runId: number): Promise<number> {
-  const waiting = await listQueue(db);
-  const mine = waiting.find((entry) => entry.runId === runId);
-  if (!mine) return 1;
-  const before = waiting.filter(
-    (entry) =>
-      entry.id < mine.id && entry.candidates.some((candidate) => mine.candidates.includes(candidate)),
-  );
-  return before.length + 1;
 }
 
 /** Leaves the transaction of a request that may not wait, so that nothing of it stays. */

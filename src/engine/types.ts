@@ -122,6 +122,17 @@ export interface LeaseView {
   /** `{ instanceId, address, sha, ami, … }` of what stands there. */
   readonly facts: JsonObject;
   readonly hasEnvironment: boolean;
+  /** For whom it is held: now, or when the run at work there has ended, as far as that is known. */
+  readonly hold: HoldView | null;
+}
+
+export interface HoldView {
+  readonly mode: "kept" | "locked";
+  readonly holder: Person | null;
+  /** A locked one's null: until it is unlocked. A kept one's null: it begins when the run has ended. */
+  readonly until: number | null;
+  /** What is left of it when the run at work has ended, in ms: a kept environment's time stands still meanwhile. */
+  readonly remainingMs: number | null;
 }
 
 /** `started`: the run has begun · `passed`: somebody gave the turn up · `expired`: nobody answered in time. */
@@ -155,8 +166,11 @@ export interface QueueEntry {
   readonly runId: number;
   readonly requestedBy: Person;
   readonly candidates: readonly string[];
+  /** From 1, in the order in which they will run: whom a resource is held for goes before the others. */
   readonly position: number;
   readonly requestedAt: number;
+  /** What the run will leave of its resource; undefined: what it finds. */
+  readonly leaves: "held" | "free" | undefined;
   /** The resource that is reserved for it until its requester answers. */
   readonly offer: { readonly resource: string; readonly until: number } | null;
 }
@@ -259,7 +273,10 @@ export interface EngineApi {
   leases(resources: readonly string[]): Promise<readonly LeaseView[]>;
   /** Every resource that is not free or that somebody waits for, whether anybody asked for its name or not. */
   inUse(): Promise<readonly string[]>;
-  /** First come first; who is offered another resource does not wait for this one. */
+  /**
+   * Who waits, in the order of their turns; over all resources in the order in which they came. Who is offered another
+   * resource does not wait for this one.
+   */
   queue(resource?: string): Promise<readonly QueueEntry[]>;
   /** The last offer that a run was made; null: none. */
   offer(runId: number): Promise<OfferView | null>;

@@ -7,8 +7,11 @@ import { findRun, listRuns, recentDurations } from "../../db/runs.ts";
 import { recentStepDurations, viewSteps } from "../../db/steps.ts";
 import { openObligations } from "./leasing.ts";
 import type { EngineParts } from "./parts.ts";
+import type { Pipeline } from "./pipeline.ts";
+import { type InLine, inTurn } from "./turns.ts";
 import type {
   EngineApi,
+  HoldView,
   LeaseView,
   LogLine,
   ObligationView,
@@ -41,9 +44,11 @@ const SAMPLES = 9;
 /** What surfaces read of the engine. Nothing here changes anything. */
 export class Views implements Reading {
   readonly #parts: EngineParts;
+  readonly #pipelines: ReadonlyMap<string, Pipeline>;
 
-  constructor(parts: EngineParts) {
+  constructor(parts: EngineParts, pipelines: ReadonlyMap<string, Pipeline>) {
     this.#parts = parts;
+    this.#pipelines = pipelines;
   }
 
   async run(id: number): Promise<RunView | null> {
@@ -96,16 +101,61 @@ export class Views implements Reading {
   }
 
   async queue(resource?: string): Promise<readonly QueueEntry[]> {
-    const waiting = await listQueue(this.#parts.guard.db);
-    const relevant = resource === undefined ? waiting : waiting.filter((entry) => waitsFor(entry, resource));
-    return relevant.map(({ runId, requestedBy, candidates, requestedAt, offer }, index) => ({
+    const { db } = this.#parts.guard;
+    const waiting = (await listQueue(db)).map((entry) => ({
+      ...entry,
+      leaves: this.#pipelines.get(entry.kind)?.leaves(entry.input),
+    }));
+    const turns = resource === undefined ? waiting : await this.#turnsAt(resource, waiting);
+    return turns.map(({ runId, requestedBy, candidates, requestedAt, leaves, offer }, index) => ({
       runId,
       requestedBy,
       candidates,
       requestedAt,
+      leaves,
       offer,
       position: index + 1,
     }));
+  }
+
+  /** The place among those who wait for one of the same resources. */
+  async positionOf({ id, candidates }: Pick<RunView, "id" | "candidates">): Promise<number> {
+    const [only] = candidates;
+    const turns = await this.queue(candidates.length === 1 ? only : undefined);
+    const before = turns.slice(
+      0,
+      turns.findIndex(({ runId }) => runId === id),
+    );
+    return before.filter((entry) => entry.candidates.some((one) => candidates.includes(one))).length + 1;
+  }
+
+  async #turnsAt<Entry extends Waiting & InLine>(
+    resource: string,
+    waiting: readonly Entry[],
+  ): Promise<Entry[]> {
+    const relevant = waiting.filter((entry) => waitsFor(entry, resource));
+    if (relevant.length < 2) return relevant;
+    const hold = await this.#holdOf(await findLease(this.#parts.guard.db, resource));
+    const heldFor = hold && { id: hold.holder?.id ?? null, isLock: hold.mode === "locked" };
+    const [asked, others] = [true, false].map((isAsked) =>
+      relevant.filter(({ offer }) => (offer !== null) === isAsked),
+    );
+    return [...(asked ?? []), ...inTurn(others ?? [], heldFor)];
+  }
+
+  /** What is said in `LeaseView.hold`. */
+  async #holdOf({ mode, holder, until, runId, prior, remainingMs }: Lease): Promise<HoldView | null> {
+    if (mode === "kept" || mode === "locked") return { mode, holder, until, remainingMs: null };
+    if (mode !== "run" || runId === null) return null;
+    const found = prior && { mode: prior.mode, holder: prior.holder, until: prior.until, remainingMs };
+    const run = await findRun(this.#parts.guard.db, runId);
+    // When it has ended, all that it was to leave is there already.
+    if (run === null || run.outcome !== null) return found;
+    const leaves = this.#pipelines.get(run.kind)?.leaves(run.input);
+    const isItsOwn = prior?.mode === "kept" && prior.since >= (run.startedAt ?? 0);
+    if (leaves === "held" && !isItsOwn)
+      return { mode: "kept", holder: run.requestedBy, until: null, remainingMs: null };
+    return leaves === "free" && found?.mode === "kept" ? null : found;
   }
 
   async offer(runId: number): Promise<OfferView | null> {
@@ -141,7 +191,19 @@ export class Views implements Reading {
   async lease(lease: Lease): Promise<LeaseView> {
     const { resource, mode, runId, holder, reason, since, until, facts, tenancy } = lease;
     const open = tenancy === null ? [] : await openObligations(this.#parts.guard.db, tenancy);
-    return { resource, mode, runId, holder, reason, since, until, facts, hasEnvironment: open.length > 0 };
+    const hold = await this.#holdOf(lease);
+    return {
+      resource,
+      mode,
+      runId,
+      holder,
+      reason,
+      since,
+      until,
+      facts,
+      hasEnvironment: open.length > 0,
+      hold,
+    };
   }
 }
 

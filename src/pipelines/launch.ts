@@ -34,7 +34,7 @@ const KEPT_KINDS = [OWED.instance, OWED.target];
  * What its holder had kept there serves until the new one has taken over, and stays when that does not come to be.
  */
 export function launchPipeline(services: PipelineServices) {
-  return pipeline<LaunchInput>("launch", { version: 2, compatibleWith: [1] }, async (run, input) => {
+  return pipeline<LaunchInput>("launch", { version: 2, compatibleWith: [1], leaves }, async (run, input) => {
     const context = await slotContext(run, services);
     await run.publish({ url: context.slot.url, ref: input.ref });
     const earlier = await run.value("what stands there", async () => {
@@ -53,6 +53,11 @@ export function launchPipeline(services: PipelineServices) {
     else await replaceEarlier(run, context, input, host);
     await runTests(run, context, { choice: input.tests, failedOnly: false, host, subject: input });
   });
+}
+
+/** What is kept is its requester's when the run has ended. */
+function leaves({ keep }: LaunchInput): "held" | "free" {
+  return keep ? "held" : "free";
 }
 
 type Launched = Awaited<ReturnType<typeof startInstance>>;

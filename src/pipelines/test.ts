@@ -2,6 +2,7 @@ import { pipeline } from "../engine/pipeline.ts";
 import type { JsonObject } from "../util/json.ts";
 import { type PipelineServices, slotContext } from "./services.ts";
 import { standingHost, standingSubject } from "./steps/host.ts";
+import { requireStanding } from "./steps/standing.ts";
 import { prepareTests, runTests } from "./steps/tests.ts";
 
 export type TestInput = JsonObject & {
@@ -15,6 +16,7 @@ export function testPipeline(services: PipelineServices) {
     const context = await slotContext(run, services);
     const host = await run.value("standing instance", () => standingHost(run, context));
     const subject = await run.value("standing commit", () => standingSubject(run));
+    await requireStanding(run, context, host.instanceId);
     const choice = input.browsers ?? "all";
     await prepareTests(run, context, choice);
     await runTests(run, context, { choice, failedOnly: input.failedOnly, host, subject });

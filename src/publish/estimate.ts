@@ -22,7 +22,8 @@ export function roughly(ms: number): string {
 export function stepProgress(step: StepView, { usual, now }: Story): string {
   const since = now - (step.startedAt ?? now);
   const expected = usual.steps.get(step.path) ?? null;
-  const said = step.detail === null ? "" : ` (${step.detail})`;
+  const again = step.attempt > 1 ? `, attempt ${step.attempt}` : "";
+  const said = `${again}${step.detail === null ? "" : ` (${step.detail})`}`;
   if (expected === null || expected < MINUTE) return `${step.name}${said}: ${formatDuration(since)}`;
   const of = roughly(expected);
   if (since > expected * 1.5) return `${step.name}${said}: ${formatDuration(since)}, usually ${of}`;

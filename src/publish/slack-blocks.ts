@@ -7,12 +7,12 @@ import { runButtons } from "./slack-actions.ts";
 import { countsText, failingTests } from "./slack-tests.ts";
 import {
   headLine,
+  keptUntil,
   messageText,
   offerText,
   ownError,
   reasonText,
   STATES,
-  slackDate,
   stepCount,
   WENT_ON,
 } from "./slack-text.ts";
@@ -121,7 +121,7 @@ function footer(story: Story): KnownBlock[] {
     kept === null
       ? []
       : [
-          `Kept until ${slackDate(kept.until)}, ${keptLeft(kept.until, now)}${kept.url === null ? "" : ` · ${linkText(kept.url)}`}`,
+          `${keptUntil(run, kept)}, ${keptLeft(kept.until, now)}${kept.url === null ? "" : ` · ${linkText(kept.url)}`}`,
         ];
   // An empty element is refused, and a reason may be blank.
   const said = [...turn, ...why, ...stands]

@@ -47,7 +47,7 @@ export function reasonText(reason: string): string {
 
 /** The run's message, edited in place. Pure. */
 export function messageText(story: Story): string {
-  const { run, steps, now, kept, offer } = story;
+  const { run, steps, now, offer } = story;
   const from = run.startedAt ?? run.createdAt;
   const left = timeLeft(story);
   const { instanceId } = run.facts;
@@ -57,7 +57,7 @@ export function messageText(story: Story): string {
   const why = run.reason !== null && run.state !== "succeeded" ? [reasonText(run.reason)] : [];
   const turn = offer === null ? [] : [offerText(run, offer)];
   const head = [headLine(story), state, ...turn, ...why];
-  const foot = [...tests, ...keptText(kept)];
+  const foot = [...tests, ...keptText(story)];
   const room = LONGEST_MESSAGE - [...head, ...foot].join("\n").length;
   return [
     ...head,
@@ -107,10 +107,16 @@ export function ownError({ name, error }: StepView): string {
 }
 
 /** In the reader's own time zone. */
-function keptText(kept: Kept | null): string[] {
+function keptText({ run, kept }: Story): string[] {
   if (kept === null) return [];
   const url = kept.url === null ? "" : ` at ${linkText(kept.url)}`;
-  return [`Kept until ${slackDate(kept.until)}${url}`];
+  return [`${keptUntil(run, kept)}${url}`];
+}
+
+/** Until when what stands there does, and whose it is when it is not this run's. Pure. */
+export function keptUntil(run: RunView, kept: Kept): string {
+  const whose = kept.run === run.id ? "Kept" : `The environment of run #${kept.run} stands`;
+  return `${whose} until ${slackDate(kept.until)}`;
 }
 
 /** https://docs.slack.dev/messaging/formatting-message-text#date-formatting */
@@ -124,6 +130,7 @@ export function slackDate(at: number): string {
  * without room is followed by another one, or by the run's own failure.
  */
 const TOLD_ELSEWHERE = new Set(["stopped_beside_failure", "cancelled", "no_room_here"]);
+/** Told by the tests' results, unless the suite left none: then by its last lines. */
 const VERDICT = "Judge the results";
 
 /** The replies that the run's thread should have by now, in their order. Pure. */
@@ -131,7 +138,7 @@ export function threadReplies(story: Story): Reply[] {
   const failed = story.steps.filter(
     (step) =>
       step.state === "failed" &&
-      step.name !== VERDICT &&
+      !(step.name === VERDICT && (story.tails.get(step.path) ?? []).length === 0) &&
       !TOLD_ELSEWHERE.has(step.error?.code ?? "") &&
       !wasPassedOver(step),
   );
@@ -190,11 +197,12 @@ function failureText(story: Story, step: StepView): string {
   ].join("\n");
 }
 
-function endText({ run, steps, kept }: Story): string {
+function endText(story: Story): string {
+  const { run, steps } = story;
   const took = formatDuration((run.endedAt ?? run.createdAt) - (run.startedAt ?? run.createdAt));
   const head = `Run #${run.id} ${STATES[run.state]} after ${took}.`;
   const why = run.reason !== null && run.state !== "succeeded" ? [reasonText(run.reason)] : [];
-  return [head, ...why, ...cleanedText(steps), ...keptText(kept)].join("\n");
+  return [head, ...why, ...cleanedText(steps), ...keptText(story)].join("\n");
 }
 
 /** What the run created and owed is gone, or how much of it. */

@@ -12,7 +12,7 @@ export interface Story {
   readonly position: number | null;
   /** The slot that is reserved for it until its requester answers; null when none is. */
   readonly offer: { readonly slot: string; readonly until: number } | null;
-  /** What the run has left standing; null when nothing is. */
+  /** What the run has left standing, or has worked on; null when that stands no more. */
   readonly kept: Kept | null;
   readonly now: number;
 }
@@ -27,6 +27,8 @@ export interface Usual {
 
 export interface Kept {
   readonly slot: string;
+  /** Whose environment it is: the run that launched it. */
+  readonly run: number;
   readonly until: number;
   readonly url: string | null;
 }

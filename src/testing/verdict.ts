@@ -9,6 +9,8 @@ export interface Verdict {
   readonly code: VerdictCode;
   /** One line for a person, e.g. `6 passed, 1 failed, 14 not run (safari, edge)`. */
   readonly summary: string;
+  /** The last lines of a suite that ended without results; absent when there are results to tell. */
+  readonly tail?: readonly string[];
 }
 
 /**
@@ -23,7 +25,7 @@ export function verdictOf(reports: readonly TestReport[]): Verdict {
   // A time-out explains the failures beside it; a failing test explains every other fault.
   if (fault === "tests_timed_out") return { ok: false, code: fault, summary };
   if (counts.failed > 0) return { ok: false, code: "tests_failed", summary };
-  if (fault !== undefined) return { ok: false, code: fault, summary };
+  if (fault !== undefined) return { ok: false, code: fault, summary, ...lastWords(merged) };
   const ran = counts.passed + counts.flaky;
   const leftOut = merged.some((report) => report.unavailable === undefined && report.counts.notRun > 0);
   if (ran === 0 || leftOut) return { ok: false, code: "tests_not_run", summary };
@@ -42,6 +44,11 @@ function latestPerBrowser(reports: readonly TestReport[]): TestReport[] {
 function worstFault(reports: readonly TestReport[]): RunFaultCode | undefined {
   const codes = reports.flatMap((report) => report.errors.map((error) => error.code));
   return codes.find((code) => code === "tests_timed_out") ?? codes[0];
+}
+
+function lastWords(reports: readonly TestReport[]): Pick<Verdict, "tail"> {
+  const tails = reports.flatMap(({ errors }) => errors.flatMap(({ tail }) => (tail?.length ? [tail] : [])));
+  return tails[0] === undefined ? {} : { tail: tails[0] };
 }
 
 function summaryOf(reports: readonly TestReport[], counts: TestCounts): string {

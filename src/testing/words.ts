@@ -37,6 +37,8 @@ export interface RunFault {
   readonly code: RunFaultCode;
   readonly message: string;
   readonly remedy?: string;
+  /** The last lines of a suite that ended without results. */
+  readonly tail?: readonly string[];
 }
 
 /** A test, named so that it can be found and run again. */

@@ -215,6 +215,15 @@ describe("an instance that dies while it is waited for", () => {
     expect((death as InstanceDied).remedy).toBeTruthy();
   });
 
+  it("is explained with AWS's code once, which AWS's message mostly begins with", async () => {
+    const reason = "Client.UserInitiatedShutdown";
+    aws.answer(
+      instancesAnswer([{ state: "terminated", reason, message: `${reason}: User initiated shutdown` }]),
+    );
+    const death = await wait();
+    expect((death as Error).message.match(/UserInitiatedShutdown/g)).toHaveLength(1);
+  });
+
   it("is waited for while it is not shown, pending, or without an address", async () => {
     const answers = [
       instancesAnswer([]),

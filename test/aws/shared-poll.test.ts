@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { AwsFault, type AwsFaultKind } from "../../src/cloud/index.ts";
+import { AwsFault, type AwsFaultKind, type AwsTrouble } from "../../src/cloud/index.ts";
 import { SharedPoll, WaitTimeout } from "../../src/cloud/shared-poll.ts";
 import { ManualTimers, settle } from "./manual-timers.ts";
 
@@ -170,6 +170,49 @@ describe("trouble", () => {
     world.set("i-1", "running");
     await timers.pass(1_000);
     await expect(waiting).resolves.toBe("running");
+  });
+
+  it("is told to those who wait once it lasts, and so is its end; a single fault is not", async () => {
+    const told: (AwsTrouble | null)[] = [];
+    const options = () => ({ deadline: hour(), onTrouble: (one: AwsTrouble | null) => void told.push(one) });
+    const waiting = poll.wait("i-1", "i-1", isRunning, options());
+    trouble = fault("timeout");
+    await timers.pass(300);
+    trouble = undefined;
+    await timers.pass(20_000);
+    expect(told).toEqual([]);
+    const since = timers.now();
+    trouble = fault("throttled");
+    await timers.pass(8_000);
+    expect(told.at(-1)?.fault).toBe(trouble);
+    expect(told.at(-1)?.since).toBeGreaterThanOrEqual(since);
+    expect(told.at(-1)?.since).toBeLessThan(since + 1_300);
+    trouble = undefined;
+    world.set("i-1", "running");
+    await timers.pass(10_000);
+    await expect(waiting).resolves.toBe("running");
+    expect(told.filter((one) => one === null)).toHaveLength(1);
+    expect(told.at(-1)).toBeNull();
+    expect(timers.pending).toBe(0);
+  });
+
+  it("is told while a look has no answer at all", async () => {
+    const told: (AwsTrouble | null)[] = [];
+    const silent = new SharedPoll<string, string>({
+      thing: "instance",
+      fetch: () => new Promise(() => {}),
+      pick: () => undefined,
+      describe: (seen) => seen,
+      timers,
+      random: () => 0.5,
+    });
+    const since = timers.now();
+    const onTrouble = (one: AwsTrouble | null) => void told.push(one);
+    silent.wait("i-1", "i-1", isRunning, { deadline: since + 10_000, onTrouble }).catch(() => {});
+    await timers.pass(2_500);
+    expect(told).toEqual([]);
+    await timers.pass(1_000);
+    expect(told).toEqual([{ since, fault: undefined }]);
   });
 
   it("holds a newcomer back as well", async () => {

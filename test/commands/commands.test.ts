@@ -119,7 +119,7 @@ describe("launch", () => {
     expect(text).toMatch(/run #2 .* is waiting/);
     expect(text).toMatch(/stg1 is held by Dev \(run #1 .* is at work\)/);
     expect(text).toMatch(/since \d{4}-/);
-    expect(text).toMatch(/Number 1 in the queue, no earlier run tells how long/);
+    expect(text).toMatch(/Number 1 in the queue, no earlier run tells when/);
     expect(text).toContain("/stg cancel 2");
     expect(await bot.hear("queue stg1")).toMatch(/1\. Dora, run #2/);
     bot.pipelines.letGo();
@@ -133,6 +133,54 @@ describe("launch", () => {
     bot.pipelines.hold = true;
     await bot.say("launch stg1");
     expect(await bot.hear("launch stg1", asOther)).toMatch(/probably in less than a minute/);
+  });
+
+  it("counts the times for which those ahead keep their environments", async () => {
+    const first = await bot.say("launch stg1");
+    if (first.refused || !first.run) throw new Error("refused");
+    await bot.parts.ended(first.run.id);
+    bot.pipelines.hold = true;
+    await bot.say("launch stg1 --keep 20m");
+    await bot.say("launch stg1 --keep 10m", asOther);
+    expect(await bot.hear("launch stg1", asMaintainer)).toMatch(/Number 2 in the queue, probably in 30m\b/);
+    expect(await bot.hear("queue stg1")).toMatch(
+      /1\. Dora.*probably in 20m\b[\s\S]*2\. Mina.*probably in 30m\b/,
+    );
+  });
+
+  it("promises no time while a lock without an end is ahead, be its holder's own run at work or not", async () => {
+    await bot.say("lock stg1");
+    expect(await bot.hear("launch stg1", asOther)).toMatch(
+      /Number 1 in the queue, not before Dev unlocks it\./,
+    );
+    bot.pipelines.hold = true;
+    await bot.say("launch stg1");
+    expect(await bot.hear("queue stg1")).toMatch(/1\. Dora.*not before Dev unlocks it/);
+    // The control: unlocked, there is none that could be told.
+    bot.pipelines.letGo();
+    await bot.parts.ended(2);
+    await bot.say("unlock stg1");
+    await bot.parts.ended(1);
+  });
+
+  it("shows the order in which they will run: the holder's own runs, then the others as they came", async () => {
+    bot.pipelines.hold = true;
+    await bot.say("launch stg1 --keep 1h");
+    expect(await bot.hear("launch stg1", asOther)).toContain("Number 1 in the queue");
+    expect(await bot.hear("launch stg1 --keep 1h")).toContain("Number 1 in the queue");
+    expect(await bot.hear("queue stg1")).toMatch(/1\. Dev, run #3[\s\S]*2\. Dora, run #2/);
+    // And so they run.
+    bot.pipelines.letGo();
+    await bot.parts.ended(3);
+    expect((await bot.parts.engine.run(2))?.state).toBe("queued");
+  });
+
+  it("keeps the order in which they came where nothing is kept", async () => {
+    bot.pipelines.hold = true;
+    await bot.say("launch stg1");
+    await bot.say("launch stg1", asOther);
+    expect(await bot.hear("launch stg1")).toContain("Number 2 in the queue");
+    expect(await bot.hear("queue stg1")).toMatch(/1\. Dora, run #2[\s\S]*2\. Dev, run #3/);
   });
 
   it("refuses instead with --no-wait", async () => {

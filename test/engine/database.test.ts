@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import BetterSqlite3 from "better-sqlite3";
@@ -56,6 +65,22 @@ describe("the database file", () => {
     const database = await openDatabase(file);
     expect(database.writable()).toBe(true);
     await database.close();
+  });
+
+  it("at a path that is no place for it is refused with the path and what to do", async () => {
+    writeFileSync(join(folder, "file"), "");
+    mkdirSync(join(folder, "folder.db"));
+    mkdirSync(join(folder, "locked.db.lock"));
+    for (const path of ["file/slipway.db", "folder.db", "locked.db"]) {
+      const file = join(folder, path);
+      await expect(openDatabase(file)).rejects.toMatchObject({
+        code: "database_unopenable",
+        message: expect.stringContaining(`The database ${file} cannot be opened: `),
+        remedy: expect.stringContaining("DATABASE_URL"),
+      });
+    }
+    // The control: the same folder takes one at a path of its own.
+    await (await openDatabase(join(folder, "deep/er/slipway.db"))).close();
   });
 
   it("damaged or newer is refused with what to do, and left as it is", async () => {

@@ -52,6 +52,34 @@ describe("obligations", () => {
     expect(order[3]).toBe("target");
   });
 
+  it("shows since when one is tried, for which time, why it is not done yet, and what it does now", async () => {
+    const done = gate();
+    const flaky: ObligationKind = {
+      kind: "instance",
+      version: 1,
+      title: "Terminate instance",
+      discharge: async ({ attempt, detail }) => {
+        if (attempt < 3) throw new Error(`AWS said no ${attempt}`);
+        detail("AWS does not answer");
+        await done.opened;
+      },
+    };
+    const play = named(async (run) => void (await run.owe("instance", { facts: {} })));
+    opened = await TestEngine.open({ pipelines: [play], kinds: [flaky] });
+    const { engine } = opened;
+    const { id } = await opened.submit("play", "stg1");
+    const step = async () => (await engine.steps(id)).find(({ kind }) => kind === "cleanup");
+    await until(async () => (await step())?.detail === "not yet: AWS said no 1", 30_000);
+    const first = await step();
+    expect(first).toMatchObject({ state: "running", attempt: 1 });
+    await until(async () => (await step())?.detail === "not yet: AWS said no 2", 30_000);
+    await until(async () => (await step())?.detail === "AWS does not answer", 30_000);
+    expect(await step()).toMatchObject({ state: "running", attempt: 3, startedAt: first?.startedAt });
+    done.open();
+    await opened.ended(id);
+    expect(await step()).toMatchObject({ state: "succeeded", attempt: 3, startedAt: first?.startedAt });
+  });
+
   it("one that is stuck does not hold up the others; when its time is over the slot is dirty, then free", async () => {
     const things = new Things();
     const hangs = {

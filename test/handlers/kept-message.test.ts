@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { changeObligation } from "../../db/obligations.ts";
 import { CHANNEL, PEOPLE } from "../../sandbox/slack/people.ts";
 import { dev, TestBot } from "../support/bot.ts";
 import { Publishing } from "../support/publishing.ts";
@@ -43,6 +44,39 @@ describe("the message of a run that has left something standing", () => {
     await expect.poll(() => keptUntil(run), PATIENT).toBeNull();
     expect(JSON.stringify((await shown(run))?.blocks)).not.toContain("run_extend");
   });
+});
+
+describe("the message of a run that has worked on what another one keeps", () => {
+  it("says whose environment it is, and nothing of what a later run has put there", async () => {
+    const first = await bot.keepSomethingOn("stg1", inChannel);
+    const tested = await begun("test stg1");
+    const whose = new RegExp(`The environment of run #${first} stands until`);
+    await expect.poll(async () => (await shown(tested))?.text, PATIENT).toMatch(whose);
+    expect(await keptUntil(tested)).toBeNull();
+    expect(JSON.stringify((await shown(tested))?.blocks)).toContain("run_extend");
+    // The control: on its own run's message it is kept, as it was.
+    expect(await keptUntil(first)).not.toBeNull();
+
+    await takeOver(first);
+    const next = await bot.keepSomethingOn("stg1", inChannel);
+    await expect.poll(() => keptUntil(next), PATIENT).not.toBeNull();
+    for (const run of [first, tested])
+      await expect.poll(async () => (await shown(run))?.text, PATIENT).not.toMatch(/(Kept|stands) until/);
+  });
+
+  async function begun(command: string): Promise<number> {
+    const outcome = await bot.say(command, inChannel);
+    if (outcome.refused || !outcome.run) throw new Error("refused");
+    await bot.parts.ended(outcome.run.id);
+    return outcome.run.id;
+  }
+
+  /** As a launch over it does when its own instance has taken over: in the same tenancy the earlier one is gone. */
+  async function takeOver(run: number): Promise<void> {
+    const owed = await bot.parts.engine.obligations({ runId: run, open: true });
+    for (const { id } of owed.filter(({ kind }) => kind === "instance"))
+      await changeObligation(bot.parts.db, id, { state: "gone", goneAt: Date.now() });
+  }
 });
 
 describe("the word that a run has begun", () => {

@@ -204,6 +204,17 @@ describe("who asks", () => {
     expect(await surface.bot.runCount()).toBe(0);
   });
 
+  it.each([
+    ["whose account", { user_id: "U0OTHER" }],
+    ["whose request", { user_id: "U0DEV", team_id: "T0OTHER" }],
+  ])("one %s is of another workspace is told what to do next", async (_, fields) => {
+    await surface.command("launch stg1", fields);
+    const [call] = await surface.slack.called("chat.postEphemeral");
+    expect(call?.body.text).toMatch(
+      /another workspace.*Nothing was started.*Ask a member of that workspace/s,
+    );
+  });
+
   it("a member of a developers' group may", async () => {
     await surface.command("launch stg1", { user_id: "U0GROUPED" });
     await surface.slack.called("chat.postEphemeral");

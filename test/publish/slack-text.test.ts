@@ -155,3 +155,16 @@ describe("the thread", () => {
     expect(ended([clean("a"), clean("b", { state: "failed" })])).toMatch(/Cleaned up: 1 of 2\.$/);
   });
 });
+
+describe("a suite that ended without results", () => {
+  const path = "Judge the results";
+  const error = { code: "tests_not_started", message: "chrome: it ended before any test." };
+  const judged = step(path, 20_000, 21_000, { state: "failed", error });
+  const replies = (tails: ReadonlyMap<string, readonly string[]>) =>
+    threadReplies({ run: RUN, steps: [judged], tails, ...QUIET, now: 60_000 }).map(({ key }) => key);
+
+  test("is told with its last lines; with results those tell", () => {
+    expect(replies(new Map([[path, ["Error: no such module"]]]))).toEqual([`failed:${path}`]);
+    expect(replies(new Map([[path, []]]))).toEqual([]);
+  });
+});

@@ -39,8 +39,10 @@ export class SmallPipelines {
   }
 
   get all(): readonly Pipeline[] {
+    const leaves = (kind: string) => (input: JsonObject) =>
+      kind !== "launch" ? undefined : input.keep ? "held" : "free";
     return ["launch", "update", "swap", "test", "terminate"].map((kind) =>
-      pipeline(kind, { version: 1 }, async (run, input: JsonObject) => {
+      pipeline(kind, { version: 1, leaves: leaves(kind) }, async (run, input: JsonObject) => {
         this.seen.push({ kind, input });
         await run.step("Work", async (step) => {
           step.log(`${kind} says hello`);

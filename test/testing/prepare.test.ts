@@ -13,6 +13,7 @@ import {
 import { processesWith } from "../remote/support/sshd.ts";
 import { until } from "../remote/support/wait.ts";
 import {
+  finished,
   listingIn,
   repository,
   requestIn,
@@ -93,6 +94,8 @@ test("a browser that is no project of the suite: a clear failure even without pr
   const run = await runnerIn(folder).run(requestIn(folder, settingsFor(directory, { browsers: ["edge"] })));
   expect(run).toMatchObject({ verdict: { ok: false, code: "tests_not_started" } });
   expect(JSON.stringify(run)).toMatch(/Project\(s\) .{0,4}edge/);
+  // What it said last goes to whoever judges the results, since there is nothing else to tell.
+  expect(finished(run).verdict.tail?.join("\n")).toMatch(/Project\(s\) .{0,4}edge/);
 }, 60_000);
 
 /** A configuration that does something while it is loaded. */

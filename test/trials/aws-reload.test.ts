@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { leftInCloud } from "../crash/support/cloud.ts";
 import { Barrier } from "./support/barrier.ts";
-import { configFile, reload } from "./support/configuration.ts";
+import { configFile, logged, reload } from "./support/configuration.ts";
 import { ask, eventually, slotNames, slotOf } from "./support/scene.ts";
 import { Stand } from "./support/stand.ts";
 
@@ -47,8 +47,13 @@ it("SIGHUP in the middle of a run: a bad file changes nothing, a changed one the
     step.name === "After" ? { name: "After the change", run: "echo made by the new one" } : step,
   );
   changed.slots.defaults.instanceType = ["t3a.large"];
+  changed.access.roles.viewer = { ...changed.access.roles.viewer, github: ["wriet"] };
   writeFileSync(configFile(stand), stringify(changed));
+  const warning = /taken for the login wriet/;
+  // The control: it was not there before.
+  expect(logged(stand).filter(({ msg }) => warning.test(msg))).toEqual([]);
   await reload(stand, /configuration read again/);
+  expect(logged(stand).filter(({ msg }) => warning.test(msg))).toHaveLength(1);
 
   barrier.letGo("stg1");
   expect((await stand.ended(first.id)).state).toBe("succeeded");

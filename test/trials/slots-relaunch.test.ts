@@ -157,7 +157,7 @@ describe("a launch over what its holder keeps", () => {
         console.log(line(`${how}, ${way}`, judged));
         expect(judged.new).toBe(0);
         if (way !== "replace") expect({ way, failed: judged.failed }).toEqual({ way, failed: 0 });
-        expect(await threadOf(stand, runs[index] ?? 0)).toContain("Kept until");
+        expect(await threadOf(stand, runs[index] ?? 0)).toMatch(/The environment of run #\d+ stands until/);
       }
       await endAll();
     },

@@ -1,4 +1,4 @@
-import { estimateStart, roughly } from "../../../commands/lib/estimate.ts";
+import { estimateStart, whenText } from "../../../commands/lib/estimate.ts";
 import { leasesOf } from "../../../commands/lib/leases.ts";
 import { slotState } from "../../../commands/lib/slots.ts";
 import type { Config } from "../../../src/config/index.ts";
@@ -83,15 +83,14 @@ ${owed.length > 0 && html`<ul class="owed">${owed.map(({ title, lastError }) => 
 }
 
 async function waiting(
-  { engine, now }: BoardParts,
+  parts: BoardParts,
   lease: LeaseView,
   queue: readonly QueueEntry[],
   entry: QueueEntry,
 ): Promise<Markup> {
   if (entry.offer !== null)
-    return html`<li><b>${nameOf(entry.requestedBy)}</b>, ${runLink(entry.runId)}, has until ${moment(entry.offer.until, now)} to answer</li>`;
-  const at = await estimateStart(engine, lease, queue, entry.runId, now);
-  const estimate = at === null ? "no earlier run tells when" : `probably in ${roughly(at - now)}`;
+    return html`<li><b>${nameOf(entry.requestedBy)}</b>, ${runLink(entry.runId)}, has until ${moment(entry.offer.until, parts.now)} to answer</li>`;
+  const estimate = whenText(await estimateStart(parts, lease, queue, entry.runId), parts.now);
   return html`<li><b>${nameOf(entry.requestedBy)}</b>, ${runLink(entry.runId)}, ${estimate}</li>`;
 }
 

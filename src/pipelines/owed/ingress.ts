@@ -2,6 +2,7 @@ import type { CloudRegion, Owner } from "../../cloud/index.ts";
 import { type Cloud, ownerTags, TAG } from "../../cloud/index.ts";
 import type { ObligationKind } from "../../engine/obligation.ts";
 import type { JsonObject } from "../../util/json.ts";
+import { watched } from "../steps/aws.ts";
 import { OWED } from "./kinds.ts";
 
 type Ec2 = CloudRegion["cleanup"]["ec2"];
@@ -56,12 +57,12 @@ export function ingressKind(cloud: Cloud): ObligationKind<IngressFacts> {
       let ruleId = facts.ruleId;
       if (ruleId === null) {
         // The opening call has no known outcome: opened again, AWS says which rule it is.
-        const opened = await ec2.openIngress(ingressRequest(facts), { signal });
+        const opened = await ec2.openIngress(ingressRequest(facts), watched(context));
         if (opened.kind === "exists" && !opened.ours) return;
         ruleId = opened.ruleId;
         await context.learn({ ruleId }, "created");
       }
-      const { kind } = await ec2.closeIngress({ groupId: facts.groupId, ruleId }, { signal });
+      const { kind } = await ec2.closeIngress({ groupId: facts.groupId, ruleId }, watched(context));
       if (kind === "already_gone") await closeSuccessor(ec2, facts, signal);
     },
   };

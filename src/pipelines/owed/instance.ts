@@ -20,6 +20,7 @@ import { sleep } from "../../util/clock.ts";
 import { messageOf } from "../../util/errors.ts";
 import { formatTime } from "../../util/format.ts";
 import type { JsonObject } from "../../util/json.ts";
+import { watched } from "../steps/aws.ts";
 import { OWED } from "./kinds.ts";
 
 /** That AWS had definitely no room for an attempt, and where there may be some. */
@@ -106,10 +107,10 @@ async function learnId(
 ): Promise<string | Unknown> {
   const { facts, signal } = context;
   const { ec2 } = region.cleanup;
-  const [found] = await ec2.findByToken(facts.request.clientToken, { signal });
+  const [found] = await ec2.findByToken(facts.request.clientToken, watched(context));
   if (found) return await learnt(context, found.id);
   try {
-    const { id } = await ec2.runInstance(facts.request, userDataFor(facts), { signal });
+    const { id } = await ec2.runInstance(facts.request, userDataFor(facts), watched(context));
     context.log(`The launch had no known outcome; the same request again gave ${id}.`);
     return await learnt(context, id);
   } catch (error) {
@@ -137,7 +138,7 @@ async function terminate(
   id: string,
 ): Promise<void> {
   do {
-    await region.cleanup.ec2.terminate(id, { signal: context.signal });
+    await region.cleanup.ec2.terminate(id, watched(context));
   } while ((await waitForTerminated(region.poller, context, id)) === "alive");
 }
 
@@ -155,9 +156,9 @@ async function confirm(
       : { id: undefined, absentForMs: launch.absentForMs };
   const query = { id, clientToken: facts.request.clientToken, owner: facts.owner };
   for (;;) {
-    const sighting = await ec2.sight(query, { signal });
+    const sighting = await ec2.sight(query, watched(context));
     // The one itself, shown late; or, found by token or tag, a launch of ours that nobody knew of.
-    for (const one of sighting.instances.filter(isUp)) await ec2.terminate(one.id, { signal });
+    for (const one of sighting.instances.filter(isUp)) await ec2.terminate(one.id, watched(context));
     const absence = recordSighting(context.facts.absence ?? NOTHING_SEEN, sighting);
     await context.learn({ absence: absence as AbsenceRecord & JsonObject });
     if (judgeAbsence(absence, context.now(), absentForMs).gone) return;
@@ -198,7 +199,7 @@ async function waitForTerminated(
         alive = isUp(seen) ? alive + 1 : 0;
         return alive >= LOOKS_ENOUGH ? "alive" : undefined;
       },
-      { deadline: context.now() + TERMINATED_WITHIN_MS, signal: context.signal, what: "terminated" },
+      { deadline: context.now() + TERMINATED_WITHIN_MS, ...watched(context), what: "terminated" },
     );
   } catch (error) {
     if (error instanceof WaitTimeout) context.log(error.message);

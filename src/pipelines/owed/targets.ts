@@ -11,6 +11,7 @@ import {
 } from "../../cloud/index.ts";
 import type { DischargeContext, ObligationKind } from "../../engine/obligation.ts";
 import type { JsonObject } from "../../util/json.ts";
+import { watched } from "../steps/aws.ts";
 import { OWED } from "./kinds.ts";
 
 export type TargetJson = Target & JsonObject;
@@ -51,7 +52,7 @@ export function targetKind(cloud: Cloud): ObligationKind<TargetFacts> {
       const { facts, signal } = context;
       const region = cloud.region(facts.region);
       try {
-        await region.cleanup.balancing.deregister(facts.groupArn, [facts.target], { signal });
+        await region.cleanup.balancing.deregister(facts.groupArn, [facts.target], watched(context));
       } catch (error) {
         // A deleted target group holds no targets; an instance that is no more cannot be named any longer.
         if (error instanceof AwsFault && (error.kind === "not_found" || error.kind === "invalid")) {
@@ -59,12 +60,12 @@ export function targetKind(cloud: Cloud): ObligationKind<TargetFacts> {
         }
         throw error;
       }
-      const options = { deadline: context.now() + RELEASED_WITHIN_MS, signal, what: "draining" };
+      const options = { deadline: context.now() + RELEASED_WITHIN_MS, ...watched(context), what: "draining" };
       await region.poller.target(facts.groupArn, facts.target, untilDraining, options);
       await context.release();
       await region.poller.target(facts.groupArn, facts.target, untilDeregistered, {
         deadline: context.now() + facts.deregisterWithinMs,
-        signal,
+        ...watched(context),
         what: "deregistered",
       });
     },
@@ -110,7 +111,7 @@ async function putBack(
   const { facts, signal } = context;
   const { balancing, ec2 } = region.cleanup;
   const ids = facts.targets.map(({ id }) => id).filter((id) => id.startsWith("i-"));
-  const found = await ec2.findInstances(ids, { signal });
+  const found = await ec2.findInstances(ids, watched(context));
   const back: TargetJson[] = [];
   for (const target of facts.targets) {
     const state = ids.includes(target.id) ? (found.get(target.id)?.state ?? "not known to AWS") : "running";

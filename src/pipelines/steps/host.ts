@@ -80,7 +80,7 @@ async function mendTheWay(run: Run, context: SlotContext, { instanceId }: Host):
     const instance = (await context.region.ec2.findInstances([instanceId], { signal })).get(instanceId);
     if (instance && instance.state !== "running" && instance.state !== "pending")
       throw new InstanceDied(instance);
-    await ensureIngress(run, context, signal, log, { look: true });
+    await ensureIngress(run, context, { signal }, log, { look: true });
   } catch (error) {
     if (!(error instanceof AwsFault) || !isPassing(error)) throw error;
     log(`Not known why ${instanceId} is not reached: ${error.message}`);

@@ -1,14 +1,15 @@
-import type { Owner } from "../../cloud/index.ts";
+import type { CallOptions, Owner } from "../../cloud/index.ts";
 import type { Run } from "../../engine/run.ts";
 import type { JsonObject } from "../../util/json.ts";
 import { type IngressFacts, ingressRequest, ingressShareKey } from "../owed/ingress.ts";
 import { OWED } from "../owed/kinds.ts";
 import type { SlotContext } from "../services.ts";
+import { watched } from "./aws.ts";
 
 /** Opens the SSH port for the bot, as a step of the run. */
 export async function openIngress(run: Run, context: SlotContext): Promise<void> {
-  await run.step(`Open port ${context.slot.ingress.port}`, ({ signal, log }) =>
-    ensureIngress(run, context, signal, log),
+  await run.step(`Open port ${context.slot.ingress.port}`, (step) =>
+    ensureIngress(run, context, watched(step), step.log),
   );
 }
 
@@ -22,7 +23,7 @@ export async function openIngress(run: Run, context: SlotContext): Promise<void>
 export async function ensureIngress(
   run: Run,
   context: SlotContext,
-  signal: AbortSignal,
+  asking: CallOptions,
   log: (line: string) => void,
   { look = false }: { readonly look?: boolean } = {},
 ): Promise<{ ruleId: string; cidr: string }> {
@@ -34,10 +35,10 @@ export async function ensureIngress(
     const owed = await run.owe<IngressFacts>(OWED.ingress, { key: `${facts.port}:${cidr}`, facts, shareKey });
     const { ruleId } = owed.facts;
     if (owed.state === "created" && ruleId !== null) {
-      if (!look || (await region.ec2.findRule(facts, { signal }))) return { ruleId, cidr };
+      if (!look || (await region.ec2.findRule(facts, asking))) return { ruleId, cidr };
       log(`The rule ${ruleId} is gone, though no run of ours closed it: the port is opened again.`);
     }
-    const opened = await region.ec2.openIngress(ingressRequest(owed.facts), { signal });
+    const opened = await region.ec2.openIngress(ingressRequest(owed.facts), asking);
     const foreign = opened.kind === "exists" && !opened.ours;
     await owed.created({ ruleId: opened.ruleId, foreign });
     if (foreign) log(`The rule ${opened.ruleId} was made by somebody else: it is used and left alone.`);

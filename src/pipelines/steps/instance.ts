@@ -9,6 +9,7 @@ import {
   launchCandidates,
   type Owner,
   remainingCandidates,
+  troubleText,
   untilRunning,
 } from "../../cloud/index.ts";
 import type { SlotConfig } from "../../config/index.ts";
@@ -22,6 +23,7 @@ import type { JsonObject } from "../../util/json.ts";
 import type { InstanceFacts, Refused } from "../owed/instance.ts";
 import { OWED } from "../owed/kinds.ts";
 import type { SlotContext } from "../services.ts";
+import { watched } from "./aws.ts";
 import { findLateLaunch } from "./late-launch.ts";
 import { noCapacity, type Refusal } from "./no-capacity.ts";
 
@@ -80,7 +82,7 @@ export async function startInstance(
   const { slot, region } = context;
   const image = await run.step(
     "Read the image",
-    async ({ signal }) => (await region.ec2.describeImage(ami, { signal })) as Image & JsonObject,
+    async (step) => (await region.ec2.describeImage(ami, watched(step))) as Image & JsonObject,
   );
   const now = await run.now("launch");
   const deadMan = { powerOffAt: now + slot.maxTtl + DEAD_MAN_MARGIN_MS, madeAt: now };
@@ -159,7 +161,7 @@ async function sendLaunch(
   if (!unsure) await owed.learn({ asked: true });
   for (let pause = 1_000; ; pause = Math.min(pause * 2, 10_000)) {
     try {
-      const { id } = await region.ec2.runInstance(owed.facts.request, userData, { signal: step.signal });
+      const { id } = await region.ec2.runInstance(owed.facts.request, userData, watched(step));
       await owed.created({ instanceId: id });
       return { instanceId: id };
     } catch (error) {
@@ -188,6 +190,7 @@ async function sendLaunch(
       unsure ||= !error.definite;
       if (step.now() >= giveUpAt) throw error;
       step.log(`${error.message} The same request is sent again under the same client token.`);
+      step.detail(troubleText({ since: step.startedAt, fault: error }));
       await sleep(pause, step.signal);
       step.signal.throwIfAborted();
     }
@@ -248,7 +251,7 @@ async function awaitAddress(
     async (step) => {
       const seen = await region.poller.instance(instanceId, untilRunning(byName ? "privateIp" : address), {
         deadline: (step.deadline ?? step.now()) - 1_000,
-        signal: step.signal,
+        ...watched(step),
         what: "running",
       });
       const reachedAt = byName ? address : seen.address;

@@ -9,6 +9,7 @@ import {
 import type { Step } from "../../engine/step.ts";
 import { sleep } from "../../util/clock.ts";
 import type { InstanceFacts } from "../owed/instance.ts";
+import { watched } from "./aws.ts";
 
 const LOOK_PAUSE_MS = 2_000;
 
@@ -25,7 +26,7 @@ export async function findLateLaunch(
   step.log("An earlier call had no answer: what it may have launched is looked for.");
   let absence = NOTHING_SEEN;
   for (;;) {
-    const sighting = await ec2.sight({ clientToken, owner }, { signal: step.signal });
+    const sighting = await ec2.sight({ clientToken, owner }, watched(step));
     const [late] = sighting.instances.filter((one) => one.clientToken === clientToken);
     if (late) return late;
     absence = recordSighting(absence, { ...sighting, instances: [] });

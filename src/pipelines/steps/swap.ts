@@ -15,6 +15,7 @@ import type { JsonObject } from "../../util/json.ts";
 import { OWED } from "../owed/kinds.ts";
 import type { ForwardFacts, OldTargetsFacts, TargetFacts, TargetJson } from "../owed/targets.ts";
 import type { SlotContext } from "../services.ts";
+import { watched } from "./aws.ts";
 import { refuseForeignTargets } from "./foreign-targets.ts";
 
 /** AWS stops sending new requests to a draining target at once; this is for its own view to catch up. In ms. */
@@ -91,9 +92,9 @@ async function switchOver(run: Run, context: SlotContext, target: TargetJson, to
   const { listenerRule, targetGroups } = slot;
   if (listenerRule === undefined || targetGroups === undefined)
     throw new SlipwayError("no_listener_rule", `${name} has no listener rule to switch.`);
-  const before = await run.step("Read the listener rule", async ({ signal }) => {
+  const before = await run.step("Read the listener rule", async (step) => {
     await refuseForeignTargets(run, context, NOTHING_CHANGED);
-    const { groups } = await region.balancing.ruleForward(listenerRule, { signal });
+    const { groups } = await region.balancing.ruleForward(listenerRule, watched(step));
     return groups as (GroupWeight & JsonObject)[];
   });
   const { live, idle } = chooseSides(before, targetGroups);
@@ -102,20 +103,18 @@ async function switchOver(run: Run, context: SlotContext, target: TargetJson, to
   });
   // A group that no rule names is not health-checked: at weight 0 it is, and gets no request.
   await run.step("Prepare the idle target group", async (step) => {
-    await region.balancing.setRuleForward(listenerRule, [weight(live, 1), weight(idle, 0)], {
-      signal: step.signal,
-    });
+    await region.balancing.setRuleForward(listenerRule, [weight(live, 1), weight(idle, 0)], watched(step));
     await turned.created();
-    const stale = await otherTargets(region, idle, target, step.signal);
+    const stale = await otherTargets(region, idle, target, step);
     await takeOut(step, region, idle, stale);
   });
   await putIn(run, context, idle, target);
-  await run.step("Switch", async ({ signal }) => {
-    await region.balancing.setRuleForward(listenerRule, [weight(live, 0), weight(idle, 1)], { signal });
+  await run.step("Switch", async (step) => {
+    await region.balancing.setRuleForward(listenerRule, [weight(live, 0), weight(idle, 1)], watched(step));
   });
   await took(turned, "the new target group took over");
   await run.step("Take the old targets out", async (step) => {
-    await takeOut(step, region, live, await otherTargets(region, live, target, step.signal));
+    await takeOut(step, region, live, await otherTargets(region, live, target, step));
   });
 }
 
@@ -149,9 +148,9 @@ function weight(targetGroup: string, value: number): GroupWeight {
 /** Owes the return of everything else that is in the group; nothing is owed when there is nothing. */
 async function oweOldTargets(run: Run, context: SlotContext, groupArn: string, target: Target) {
   const { slot, region } = context;
-  const targets = await run.step("Look for old targets", async ({ signal }) => {
+  const targets = await run.step("Look for old targets", async (step) => {
     await refuseForeignTargets(run, context, NOTHING_CHANGED);
-    return await otherTargets(region, groupArn, target, signal);
+    return await otherTargets(region, groupArn, target, step);
   });
   if (targets.length === 0) return undefined;
   const owed = await run.owe<OldTargetsFacts>(OWED.oldTargets, {
@@ -166,9 +165,9 @@ async function otherTargets(
   region: CloudRegion,
   groupArn: string,
   mine: Target,
-  signal: AbortSignal,
+  step: Step,
 ): Promise<TargetJson[]> {
-  const shown = await region.balancing.targets(groupArn, { signal });
+  const shown = await region.balancing.targets(groupArn, watched(step));
   return shown
     .filter((health) => !isSameTarget(health, mine) && !isDeregistered(health) && health.state !== "draining")
     .map(({ id, port, zone }) => ({
@@ -185,8 +184,8 @@ async function takeOut(
   targets: readonly Target[],
 ): Promise<void> {
   if (targets.length === 0) return;
-  await region.balancing.deregister(groupArn, targets, { signal: step.signal });
-  const options = { deadline: step.now() + DRAINING_WITHIN_MS, signal: step.signal, what: "draining" };
+  await region.balancing.deregister(groupArn, targets, watched(step));
+  const options = { deadline: step.now() + DRAINING_WITHIN_MS, ...watched(step), what: "draining" };
   await Promise.all(targets.map((target) => region.poller.target(groupArn, target, untilDraining, options)));
   step.log(`Taken out: ${targets.map((target) => target.id).join(", ")}.`);
 }
@@ -202,11 +201,11 @@ async function putIn(run: Run, context: SlotContext, groupArn: string, target: T
     async (step) => {
       // Of two runs that begin at once each has owed its target here, so one of them sees the other.
       await refuseForeignTargets(run, context, "What the load balancer had before comes back.");
-      await region.balancing.register(groupArn, [target], { signal: step.signal });
+      await region.balancing.register(groupArn, [target], watched(step));
       await owed.created();
       await region.poller.target(groupArn, target, untilHealthy(groupArn), {
         deadline: (step.deadline ?? step.now()) - 500,
-        signal: step.signal,
+        ...watched(step),
         what: "healthy",
       });
     },

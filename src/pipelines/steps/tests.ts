@@ -16,6 +16,7 @@ import {
   type Verdict,
 } from "../../testing/index.ts";
 import { codeOf, messageOf, SlipwayError } from "../../util/errors.ts";
+import { cutText } from "../../util/format.ts";
 import type { JsonObject } from "../../util/json.ts";
 import { OWED } from "../owed/kinds.ts";
 import type { TestsFacts } from "../owed/tests.ts";
@@ -113,8 +114,10 @@ export async function runTests(run: Run, context: SlotContext, request: TestsReq
   await run.describe({ testReports: reportFolder(context, run.uuid) });
   await run.step("Judge the results", async () => {
     if (result.verdict.ok) return;
-    throw new SlipwayError(result.verdict.code, `${result.verdict.summary}${namesOf(result.failures)}`, {
+    const { code, summary, tail = [] } = result.verdict;
+    throw new SlipwayError(code, `${summary}${namesOf(result.failures)}${lastWords(tail)}`, {
       remedy: `See the failures in the thread, mend them, and run again: /stg retry ${run.id}`,
+      ...(tail.length > 0 && { fields: { tail } }),
     });
   });
 }
@@ -127,6 +130,15 @@ function namesOf(failures: Result["failures"]): string {
   const names = failures.slice(0, NAMED).map(({ title, browser }) => `“${title}” in ${browser}`);
   const more = failures.length > NAMED ? ` and ${failures.length - NAMED} more` : "";
   return ` Failed: ${names.join(", ")}${more}.`;
+}
+
+const LAST_WORDS = 3;
+
+/** What a suite said last that ended without results: its whole tail is in the thread. */
+function lastWords(tail: readonly string[]): string {
+  const words = tail.filter((line) => !/^\s*at /.test(line));
+  const said = words.slice(-LAST_WORDS).map((line) => cutText(line.trim(), 200));
+  return said.length === 0 ? "" : ` It said last: ${said.join(" / ")}`;
 }
 
 async function performTests(

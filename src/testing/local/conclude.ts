@@ -44,6 +44,7 @@ export function conclude(evidence: Evidence): TestReport {
     faults.push({
       code: "tests_exit_code",
       message: `No test failed, and Playwright ended with exit code ${ending.exitCode}.${lastLines(ending.tail)}`,
+      tail: tailOf(ending),
     });
   }
   return { ...report, errors: [...faults, ...report.errors] };
@@ -69,16 +70,28 @@ function unreadable({ ending, progress }: Evidence, error: ReportError): RunFaul
   if (ending.kind !== "exited" || progress.begun || error.code !== "report_missing") {
     const full = ending.kind === "exited" && ending.diskFull ? " The disk is full." : "";
     const fault = error.asFault();
-    return { ...fault, message: `${fault.message}${full}` };
+    return { ...fault, message: `${fault.message}${full}`, tail: tailOf(ending) };
   }
   return {
     code: "tests_not_started",
     message: `Playwright ended with exit code ${ending.exitCode} before any test.${lastLines(ending.tail)}`,
     remedy: "Run `npx playwright test` in tests.directory with the same environment, and see what it says.",
+    tail: tailOf(ending),
   };
 }
 
 function lastLines(tail: readonly string[]): string {
-  const lines = tail.filter((line) => line.trim() !== "").slice(-8);
+  const lines = worthTelling(tail);
   return lines.length === 0 ? "" : `\n${lines.join("\n")}`;
+}
+
+function tailOf(ending: Ending): readonly string[] {
+  return ending.kind === "exited" ? worthTelling(ending.tail) : [];
+}
+
+/** Stack frames in libraries say nothing of the suite, and there are many of them. */
+const FOREIGN_FRAME = /^\s*at .*(?:\/node_modules\/|node:)/;
+
+function worthTelling(tail: readonly string[]): string[] {
+  return tail.filter((line) => line.trim() !== "" && !FOREIGN_FRAME.test(line)).slice(-8);
 }

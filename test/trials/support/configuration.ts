@@ -6,7 +6,7 @@ import type { Stand } from "./stand.ts";
 const logLine = z.looseObject({ pid: z.number(), msg: z.string(), problems: z.unknown().optional() });
 
 /** What the bot has logged so far, oldest first. */
-function logged(stand: Stand) {
+export function logged(stand: Stand) {
   const lines = readFileSync(join(stand.trial.folder, "log"), "utf8").trim().split("\n");
   return lines.filter((line) => line.startsWith("{")).map((line) => logLine.parse(JSON.parse(line)));
 }
