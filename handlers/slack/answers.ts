@@ -3,7 +3,7 @@ import { toSlack } from "../../commands/lib/text.ts";
 import type { Outcome } from "../../commands/services.ts";
 import type { Outbox } from "../../src/engine/outbox.ts";
 import type { Redactor } from "../../src/util/redact.ts";
-import type { OutgoingBody, OutgoingKind } from "./sender.ts";
+import { directLane, type OutgoingBody, type OutgoingKind } from "./sender.ts";
 
 /** Who asked, where, and how they can be answered. */
 export interface Addressee {
@@ -46,6 +46,6 @@ export async function sendAnswers(
   for (const [index, told] of (outcome.tell ?? []).entries()) {
     const id = /^slack:(.+)$/.exec(told.person.id)?.[1];
     if (id === undefined) continue;
-    await send("direct", id, { text: toSlack(told.text), user: id }, `tell-${index}`);
+    await send("direct", directLane(id), { text: toSlack(told.text), user: id }, `tell-${index}`);
   }
 }

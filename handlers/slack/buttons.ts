@@ -93,11 +93,11 @@ async function wordsOf(
   runId: number,
   run: RunView | null,
 ): Promise<readonly string[] | (Outcome & { refused: true })> {
-  if (run === null) return refuse("unknown_run", t`There is no run #${runId}. Nothing was started.`);
+  if (run === null) return refuse("unknown_run", t`There is no run #${runId}.`);
   if (ON_SLOT.has(action) && !(await isStanding(services, run)))
     return refuse(
       "nothing_there",
-      t`What run #${runId} left on ${run.target ?? "its slot"} is no longer there. Nothing was started.`,
+      t`What run #${runId} left on ${run.target ?? "its slot"} is no longer there.`,
     );
   const slot = run.target ?? "";
   const id = String(runId);

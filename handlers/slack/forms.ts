@@ -3,6 +3,7 @@ import { z } from "zod";
 import { leasesOf } from "../../commands/lib/leases.ts";
 import { slotState } from "../../commands/lib/slots.ts";
 import type { CommandServices } from "../../commands/services.ts";
+import { type Config, formatDuration, parseDuration } from "../../src/config/index.ts";
 import { interactor } from "./person.ts";
 
 /** Forms for those who would rather not type options. A form becomes the command that one would have typed. */
@@ -68,7 +69,7 @@ export async function formView(
         hint: "The head of the default branch when left empty.",
       }),
       ...(browsers.length === 0 ? [] : [select("tests", "Tests", tests, { initial: tests[0] })]),
-      select("keep", "Keep it afterwards for", options(KEEP_FOR), { optional: true }),
+      select("keep", "Keep it afterwards for", keepOptions(services.config().config), { optional: true }),
       reason,
     ],
   };
@@ -141,6 +142,19 @@ async function slotOptions(services: CommandServices): Promise<PlainTextOption[]
     const state = slotState(lease);
     const holder = state === "free" || lease.holder === null ? "" : `, ${lease.holder.name}`;
     return option(`${lease.resource} (${state}${holder})`, lease.resource);
+  });
+}
+
+/** What a slot would refuse is not offered, or says where: a form that was sent and is refused is lost. */
+function keepOptions({ slots }: Config): PlainTextOption[] {
+  const limits = Object.entries(slots).map(([name, { maxTtl }]) => ({ name, maxTtl }));
+  const longest = Math.max(0, ...limits.map(({ maxTtl }) => maxTtl));
+  const allowed = KEEP_FOR.filter((time) => (parseDuration(time) ?? 0) <= longest);
+  if (allowed.length === 0) return options([formatDuration(longest)]);
+  return allowed.map((time) => {
+    const tooShort = limits.filter(({ maxTtl }) => maxTtl < (parseDuration(time) ?? 0));
+    const but = tooShort.length === 0 ? "" : ` (not on ${tooShort.map(({ name }) => name).join(", ")})`;
+    return option(`${time}${but}`, time);
   });
 }
 

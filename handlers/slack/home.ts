@@ -6,12 +6,14 @@ import { runLine } from "../../commands/lib/run-text.ts";
 import { holderText, slotState, slotsInUse } from "../../commands/lib/slots.ts";
 import { lines, type Text, t, toSlack, who } from "../../commands/lib/text.ts";
 import type { CommandServices } from "../../commands/services.ts";
-import type { LeaseView, Person, RunView } from "../../src/engine/types.ts";
+import type { LeaseView, QueueEntry, RunView } from "../../src/engine/types.ts";
 import { runButton } from "../../src/publish/slack-actions.ts";
 import { messageOf } from "../../src/util/errors.ts";
 import { cutText } from "../../src/util/format.ts";
 import type { Redactor } from "../../src/util/redact.ts";
-import type { Budget } from "./budget.ts";
+import { type Budget, withinBudget } from "./budget.ts";
+import { retryAfterMsOf } from "./directory.ts";
+import { isDefinite } from "./messages.ts";
 
 export const HOME_LAUNCH = "home_launch";
 /** Two blocks a slot: Slack takes 100 in a view. */
@@ -30,6 +32,8 @@ const NOTHING_TO_SEE: HomeView = {
 /** Boards that were opened so long ago are not kept up to date any more, in ms. */
 const FOLLOWED_MS = 2 * 3_600_000;
 const GATHER_MS = 1_500;
+/** A board that Slack could not be given is tried again after this, in ms. */
+const AFTER_FAULT_MS = 5_000;
 /** Of a minute's calls, how many are left to those who open the board. */
 const SPARE_VIEWS = 45;
 
@@ -71,8 +75,9 @@ async function slotBlocks(services: CommandServices, lease: LeaseView): Promise<
   return [section(head, first), section(lines(...(more.length === 0 ? [t`No address.`] : more)), second)];
 }
 
-/** Each once, however often, in the order in which they come to their turn. */
-function waitingText(waiting: readonly { readonly requestedBy: Person }[]): Text[] {
+/** Each once, however often, in the order in which they come to their turn; whose turn it is holds the slot. */
+function waitingText(queue: readonly QueueEntry[]): Text[] {
+  const waiting = queue.filter(({ offer }) => offer === null);
   const people = [...Map.groupBy(waiting, ({ requestedBy }) => requestedBy.id).values()];
   const [first, ...others] = people.slice(0, MOST_WAITING).flatMap((own) => {
     const [one] = own;
@@ -115,6 +120,14 @@ function shortLine(services: CommandServices, run: RunView): Text {
   });
 }
 
+/** What one person has before them. */
+interface Opened {
+  readonly at: number;
+  readonly mayLook: boolean;
+  /** It shows what is no longer so. */
+  isStale: boolean;
+}
+
 /** Publishes the board to those who look at it, and again while it changes. */
 export class Home {
   readonly #client: webApi.WebClient;
@@ -122,7 +135,7 @@ export class Home {
   readonly #services: CommandServices;
   readonly #redact: Redactor;
   readonly #log: Logger;
-  readonly #openedAt = new Map<string, number>();
+  readonly #opened = new Map<string, Opened>();
   #timer: NodeJS.Timeout | undefined;
   #off: () => void = () => {};
 
@@ -142,53 +155,70 @@ export class Home {
 
   start(): void {
     this.#off = this.#services.engine.onChange(({ type }) => {
-      if (type === "run" || type === "resource") this.#refreshSoon();
+      if (type !== "run" && type !== "resource") return;
+      for (const opened of this.#opened.values()) if (opened.mayLook) opened.isStale = true;
+      this.#refreshIn(GATHER_MS);
     });
   }
 
   stop(): void {
     this.#off();
+    this.#opened.clear();
     clearTimeout(this.#timer);
   }
 
   /** Somebody has opened the board. Who may not see it is told so. */
   async opened(user: string, mayLook: boolean): Promise<void> {
-    if (!mayLook) {
-      this.#budget.spend("views.publish");
-      await this.#client.views.publish({ user_id: user, view: NOTHING_TO_SEE });
-      return;
-    }
-    this.#openedAt.set(user, this.#services.clock.now());
-    await this.#publish(user);
+    const opened = { at: this.#services.clock.now(), mayLook, isStale: true };
+    this.#opened.set(user, opened);
+    const wait = this.#budget.wait("views.publish");
+    if (wait > 0) return this.#refreshIn(wait);
+    await this.#publish(user, opened);
   }
 
-  #refreshSoon(): void {
-    if (this.#timer !== undefined || this.#openedAt.size === 0) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      void this.#refresh();
-    }, GATHER_MS);
+  #refreshIn(ms: number): void {
+    if (this.#timer !== undefined || this.#opened.size === 0) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        void this.#refresh();
+      },
+      Math.max(ms, GATHER_MS),
+    );
     this.#timer.unref();
   }
 
   async #refresh(): Promise<void> {
     const since = this.#services.clock.now() - FOLLOWED_MS;
-    for (const [user, at] of this.#openedAt) {
-      if (at < since) this.#openedAt.delete(user);
+    for (const [user, opened] of this.#opened) {
+      if (opened.at < since) this.#opened.delete(user);
+      if (opened.at < since || !opened.isStale) continue;
       // The board is a convenience: it leaves calls to those who open it now.
-      else if (this.#budget.wait("views.publish", null, { spare: SPARE_VIEWS }) > 0)
-        return this.#refreshSoon();
-      else {
-        await this.#publish(user).catch((error) =>
-          this.#log.warn({ err: messageOf(error) }, "a board in Slack could not be brought up to date"),
-        );
-      }
+      const wait = this.#budget.wait("views.publish", null, { spare: SPARE_VIEWS });
+      if (wait > 0) return this.#refreshIn(wait);
+      await this.#publish(user, opened).catch((error) => {
+        this.#log.warn({ err: messageOf(error) }, "a board in Slack could not be brought up to date");
+        if (isDefinite(error)) return;
+        opened.isStale = true;
+        this.#refreshIn(AFTER_FAULT_MS);
+      });
     }
   }
 
-  async #publish(user: string): Promise<void> {
-    this.#budget.spend("views.publish");
-    const view = await homeView(this.#services, this.#redact);
-    await this.#client.views.publish({ user_id: user, view });
+  /** A pause that Slack asks for is kept; the board comes when it is over. */
+  async #publish(user: string, opened: Opened): Promise<void> {
+    // What changes from now on makes it stale again.
+    opened.isStale = false;
+    const view = opened.mayLook ? await homeView(this.#services, this.#redact) : NOTHING_TO_SEE;
+    try {
+      await withinBudget(this.#budget, "views.publish", null, () =>
+        this.#client.views.publish({ user_id: user, view }),
+      );
+    } catch (error) {
+      const pause = retryAfterMsOf(error);
+      if (pause === null) throw error;
+      opened.isStale = true;
+      this.#refreshIn(pause);
+    }
   }
 }

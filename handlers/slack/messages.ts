@@ -20,9 +20,15 @@ const HOPELESS = new Set([
   "not_in_channel",
   "is_archived",
   "message_not_found",
+  // The message whose thread it is was deleted.
+  "thread_not_found",
   "cant_update_message",
   "restricted_action",
 ]);
+const HINT = "Slack refuses the run's message; invite the bot to the channel";
+const HINTS: Readonly<Record<string, string>> = {
+  thread_not_found: "the run's message is not there any more, so its thread gets no more replies",
+};
 /** Slack refuses the form, not the words. */
 const FORM_REFUSED = new Set(["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"]);
 
@@ -215,7 +221,7 @@ export class Messages {
       } catch (error) {
         const said = slackErrorOf(error) ?? "";
         if (HOPELESS.has(said)) {
-          this.#log.error({ error: said }, "Slack refuses the run's message; invite the bot to the channel");
+          this.#log.error({ error: said }, HINTS[said] ?? HINT);
           return "hopeless";
         }
         if (!FORM_REFUSED.has(said) || blocks === undefined) throw error;

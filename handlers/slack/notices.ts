@@ -12,6 +12,7 @@ import { slackUserOf } from "../../src/util/mention.ts";
 import type { Redactor } from "../../src/util/redact.ts";
 import { SLACK_SOURCE } from "./entrance.ts";
 import { TELL_FOR_MS } from "./rows.ts";
+import { directLane } from "./sender.ts";
 
 /** Before an environment's or a hold's end, its holder is told so early, in ms. */
 const WARN_BEFORE_MS = 15 * 60_000;
@@ -152,7 +153,7 @@ export class Notices {
     await this.#options.outbox.enqueue({
       surface: SLACK_SOURCE,
       kind: "direct",
-      lane: user,
+      lane: directLane(user),
       body: { text, user, blocks: JSON.stringify(blocks), ...more },
       dedupeKey: `slack:${key}`,
     });

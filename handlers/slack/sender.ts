@@ -34,6 +34,14 @@ export const outgoing = {
   }),
 } as const;
 
+/**
+ * What is said to a person in their own conversation with the bot has an order of its own: when Slack takes none of it,
+ * the answers to what they ask do not wait behind it.
+ */
+export function directLane(user: string): string {
+  return `dm/${user}`;
+}
+
 export type OutgoingKind = keyof typeof outgoing;
 export type OutgoingBody<K extends OutgoingKind> = z.infer<(typeof outgoing)[K]>;
 

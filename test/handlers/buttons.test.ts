@@ -112,7 +112,7 @@ describe("a button of a run's message", () => {
     await surface.command("launch stg1 --keep 1h", { user_id: "U0GROUPED" });
     await expect.poll(() => stateOf(3), { timeout: 30_000 }).toBe("succeeded");
     await press("terminate", "1");
-    expect(await said()).toContain("`nothing_there`");
+    expect(await said()).toMatch(/is no longer there\. Nothing was started\. \(`nothing_there`\)$/);
     expect(await runsOf("terminate")).toBe(1);
   });
 
@@ -121,7 +121,7 @@ describe("a button of a run's message", () => {
     for (const value of ["0", "-1", "1.5", "x", "1; rm -rf /", "", "99999999999999999999"])
       expect((await press("cancel", value)).status).toBe(200);
     await press("cancel", "77");
-    expect(await said()).toContain("`unknown_run`");
+    expect(await said()).toBe("There is no run #77. Nothing was started. (`unknown_run`)");
     expect(surface.slack.of("respond/click")).toHaveLength(1);
     expect(await surface.bot.runCount()).toBe(0);
   });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FORMS, type FormKind } from "../../handlers/slack/forms.ts";
 import { HOME_LAUNCH } from "../../handlers/slack/home.ts";
+import { parseDuration } from "../../src/config/index.ts";
 import { RUN_ACTIONS } from "../../src/publish/slack-actions.ts";
 import { dev2 } from "../support/bot.ts";
 import { TEAM } from "../support/slack.ts";
@@ -99,6 +100,31 @@ describe("a form", () => {
     expect(answer?.body.text).toContain("`missing_argument`");
   });
 
+  it.each([
+    [{ stg1: "2h", stg2: "4h" }, ["1h", "2h", "4h (not on stg1)"]],
+    [{ stg1: "24h", stg2: "24h" }, ["1h", "2h", "4h", "8h", "24h"]],
+    [{ stg1: "40m", stg2: "20m" }, ["40m"]],
+  ])("offers to keep for no longer than a slot allows: %o", async (maxTtls, offered) => {
+    const { services } = surface.bot;
+    const before = services.config();
+    const slots = Object.fromEntries(
+      Object.entries(maxTtls).map(([name, written]) => [
+        name,
+        { ...before.config.slots[name], maxTtl: parseDuration(written) },
+      ]),
+    );
+    Object.assign(services, { config: () => ({ ...before, config: { ...before.config, slots } }) });
+    for (const slot of Object.keys(slots)) await surface.bot.say(`lock ${slot}`, { person: dev2 });
+    await surface.command("launch");
+    const [opened] = await surface.slack.called("views.open");
+    const { blocks } = JSON.parse(opened?.body.view ?? "{}") as {
+      blocks: { block_id: string; element: { options?: { text: { text: string }; value: string }[] } }[];
+    };
+    const keep = blocks.find((one) => one.block_id === "keep")?.element.options ?? [];
+    expect(keep.map(({ text }) => text.text)).toEqual(offered);
+    expect(keep.map(({ value }) => value)).toEqual(offered.map((text) => text.split(" ")[0]));
+  });
+
   it("sent twice has one effect, and locks for its author", async () => {
     await surface.command("lock");
     await surface.slack.called("views.open");
@@ -162,6 +188,29 @@ describe("App Home", () => {
     await surface.bot.say("launch stg1", { person: dev2 });
     const { view } = await openHome("U0DEV");
     expect(view).toMatch(/Waiting: <@U0DEV> \(3 runs\), [^(]*"/);
+  });
+
+  it.each(["U0DEV", "U0GUEST"])("comes when the pause that Slack asks for is over (%s)", async (user) => {
+    const wait = { status: 429, headers: { "retry-after": "3" }, body: { ok: false, error: "ratelimited" } };
+    surface.slack.instead.set("views.publish", [wait]);
+    await openHome(user);
+    const since = performance.now();
+    // A change in the pause asks Slack for nothing.
+    await surface.bot.say("lock stg1", { person: dev2 });
+    await expect.poll(() => surface.slack.of("views.publish").length, { timeout: 30_000 }).toBe(2);
+    expect(performance.now() - since).toBeGreaterThan(2_500);
+    const { view } = { ...surface.slack.of("views.publish")[1]?.body };
+    expect(view).toContain(user === "U0DEV" ? "*stg1* held" : "no role");
+  });
+
+  it("is brought up to date though Slack took it back once", async () => {
+    await openHome("U0DEV");
+    const wait = { status: 429, headers: { "retry-after": "1" }, body: { ok: false, error: "ratelimited" } };
+    surface.slack.instead.set("views.publish", [wait, { status: 503, body: {} }]);
+    await surface.bot.say("lock stg1", { person: dev2 });
+    // Refused, in trouble, then taken; nothing changes meanwhile.
+    await expect.poll(() => surface.slack.of("views.publish").length, { timeout: 30_000 }).toBe(4);
+    expect(surface.slack.of("views.publish")[3]?.body.view).toContain("*stg1* held");
   });
 
   it("shows nothing to those who have no role", async () => {

@@ -52,6 +52,20 @@ describe("a word to one person", () => {
     expect(toldTo("U0DEV")[2]?.body.text).toContain("*stg2*");
   });
 
+  it("that Slack does not take holds up no answer to them", async () => {
+    const refused = { body: { ok: false, error: "missing_scope" } };
+    surface.slack.instead.set(
+      "chat.postMessage",
+      Array.from({ length: 10_000 }, () => refused),
+    );
+    begin();
+    await surface.command("lock stg1 --for 5m");
+    await expect.poll(() => toldTo("U0DEV").length, { timeout: 30_000 }).toBeGreaterThan(1);
+    await surface.command("status", { response_url: `${surface.slack.url}/respond/1` });
+    const [call] = await surface.slack.called("respond/1");
+    expect(call?.body.text).toContain("*stg1* held");
+  });
+
   it("that it is their turn comes to those who have waited, and to nobody else", async () => {
     begin(1);
     surface.bot.pipelines.hold = true;

@@ -138,6 +138,27 @@ describe("an answer", () => {
     expect(direct?.body.text).toBe("<@U0MAINT> has unlocked *stg1*, which you held.");
   });
 
+  it("does not wait behind what Slack will not take for that person's own conversation", async () => {
+    await surface.command("lock stg1");
+    await surface.slack.called("chat.postMessage");
+    const refused = { body: { ok: false, error: "missing_scope" } };
+    surface.slack.instead.set(
+      "chat.postMessage",
+      Array.from({ length: 10_000 }, () => refused),
+    );
+    await surface.command("unlock stg1 --force", { user_id: "U0MAINT" });
+    const toThem = () => surface.slack.of("chat.postMessage").filter(({ body }) => body.channel === "U0DEV");
+    await expect.poll(() => toThem().length, { timeout: 30_000 }).toBeGreaterThan(1);
+    await surface.command("status", { response_url: `${surface.slack.url}/respond/1` });
+    const [call] = await surface.slack.called("respond/1");
+    expect(call?.body.text).toContain("*stg1* free");
+    // The control: what is said to them alone still waits, and comes when Slack takes it again.
+    surface.slack.instead.clear();
+    const tried = toThem().length;
+    await expect.poll(() => toThem().length, { timeout: 30_000 }).toBeGreaterThan(tried);
+    expect(toThem().at(-1)?.body.text).toContain("has unlocked *stg1*");
+  });
+
   it("never becomes a ping, a link or markup of its author's making", async () => {
     await surface.command('lock stg1 --reason "&lt;!channel&gt; <@U0VIEW> `x` *y* &amp;lt;"');
     const [call] = await surface.slack.called("chat.postMessage");

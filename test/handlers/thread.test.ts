@@ -2,6 +2,8 @@ import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { listUnshown } from "../../db/posts.ts";
+import { SURFACE } from "../../handlers/slack/rows.ts";
 import { CHANNEL } from "../../sandbox/slack/people.ts";
 import type { TranscriptMessage } from "../../sandbox/slack/transcript.ts";
 import { timelineOf } from "../../src/publish/timeline.ts";
@@ -158,6 +160,26 @@ describe("a run that Slack will not take", () => {
     const second = await failedWith([]);
     await threadEnded(second);
     await threadEnded(first);
+  });
+});
+
+describe("a run whose message was deleted", () => {
+  test("has its replies given up, each after one attempt", async () => {
+    bot.pipelines.hold = true;
+    const outcome = await bot.say("launch stg1", { person: dev, channel: CHANNEL.id });
+    if (outcome.refused || !outcome.run) throw new Error("refused");
+    await until("shown", slack.messages.bind(slack), (messages) => messages.length > 0);
+    await slack.faults([
+      { action: "chat.postMessage", rate: 1, mode: "error-before", code: "thread_not_found" },
+    ]);
+    bot.pipelines.letGo();
+    await bot.parts.ended(outcome.run.id);
+    const untold = () => listUnshown(bot.parts.db, SURFACE, "thread", 0);
+    await until("let go", untold, (runs) => runs.length === 0);
+    const replies = (await slack.calls("chat.postMessage")).filter(({ error }) => error !== undefined);
+    const said = replies.map(({ parameters }) => parameters.text);
+    expect(said.join("\n")).toContain(`Run #${outcome.run.id} succeeded`);
+    expect(new Set(said).size).toBe(said.length);
   });
 });
 
