@@ -1,6 +1,8 @@
+import { formatDuration } from "../../src/config/index.ts";
 import type { SubmitRequest } from "../../src/engine/types.ts";
 import type { JsonObject } from "../../src/util/json.ts";
 import { answer, type CommandContext, type Outcome, type Refusal, refuse } from "../services.ts";
+import { askedAfter } from "./asked-first.ts";
 import { estimateStart, whenText } from "./estimate.ts";
 import { withOwnTargets } from "./foreign-targets.ts";
 import { boardLink, fromEngine, holderText, leaseOf, runLink } from "./slots.ts";
@@ -53,7 +55,7 @@ async function slotTaken(context: CommandContext, { kind, candidates }: Request)
   return refuse(
     "slot_taken",
     t`${bold(only)} is taken by ${holderText(context.services, lease)}.`,
-    t`Without ${code("--no-wait")}, ${command} waits in the queue and starts by itself.${boardLink(context.services, lease)}`,
+    t`Without ${code("--no-wait")}, ${command} waits in the queue for its turn.${boardLink(context.services, lease)}`,
   );
 }
 
@@ -69,15 +71,20 @@ async function queueText(
   position: number,
 ): Promise<Text> {
   const { services, prefix } = context;
-  const leave = t` It starts by itself; ${code(`${prefix} cancel ${runId}`)} gives the place up.`;
   const [only] = candidates;
+  const { config } = services.config();
+  const turn = { resource: only ?? "", requestedBy: context.person, via: context.via };
+  const after = askedAfter(config, turn);
+  const asked =
+    after === null ? null : t` You are asked first if that takes longer than ${formatDuration(after)}.`;
+  const leave = t` It starts by itself; ${code(`${prefix} cancel ${runId}`)} gives the place up.${asked}`;
   if (only === undefined || candidates.length > 1) {
     return t`No slot is free; it is number ${position} in the queue.${leave}`;
   }
   const lease = await leaseOf(services, only);
   const now = services.clock.now();
-  const parts = { engine: services.engine, config: services.config().config, now };
-  const turn = await estimateStart(parts, lease, await services.engine.queue(only), runId);
-  const estimate = whenText(turn, now);
+  const parts = { engine: services.engine, config, now };
+  const probably = await estimateStart(parts, lease, await services.engine.queue(only), runId);
+  const estimate = whenText(probably, now);
   return t`${bold(only)} is held by ${holderText(services, lease)}. Number ${position} in the queue, ${estimate}.${leave}`;
 }

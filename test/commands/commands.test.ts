@@ -120,7 +120,12 @@ describe("launch", () => {
     expect(text).toMatch(/stg1 is held by Dev \(run #1 .* is at work\)/);
     expect(text).toMatch(/since \d{4}-/);
     expect(text).toMatch(/Number 1 in the queue, no earlier run tells when/);
-    expect(text).toContain("/stg cancel 2");
+    expect(text).toMatch(
+      /It starts by itself; \/stg cancel 2 gives the place up\. You are asked first if that takes longer than 30m\.$/,
+    );
+    // The control: who cannot be asked in Slack is not told so.
+    const terminal = { person: { id: "terminal:ops", name: "ops" } };
+    expect(await bot.hear("launch stg1", terminal)).toMatch(/\/stg cancel 3 gives the place up\.$/);
     expect(await bot.hear("queue stg1")).toMatch(/1\. Dora, run #2/);
     bot.pipelines.letGo();
     await bot.parts.ended(2);

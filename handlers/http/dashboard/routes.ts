@@ -92,7 +92,7 @@ async function showRun({ services }: HttpOptions, gate: Gate, { response, parts 
     const body = html`<h1>There is no run ${written.slice(0, 40)}</h1><p><a href="/">The board</a> shows the last ones.</p>`;
     return sendHtml(response, 404, page("No such run", body, { signOut }));
   }
-  const body = await runPage(engine, run, clock.now());
+  const body = await runPage({ engine, config: services.config().config }, run, clock.now());
   const live = await mayChange(engine, run);
   sendHtml(
     response,

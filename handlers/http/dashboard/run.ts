@@ -1,3 +1,5 @@
+import { askedAfter } from "../../../commands/lib/asked-first.ts";
+import { type Config, formatDuration } from "../../../src/config/index.ts";
 import type { EngineApi, ObligationView, OfferView, RunView, StepView } from "../../../src/engine/types.ts";
 import { runTitle } from "../../../src/publish/run-title.ts";
 import { formatStepTime } from "../../../src/util/format.ts";
@@ -9,7 +11,11 @@ import { badge, commitText, fact, moment, nameOf } from "./words.ts";
 const MOST_FAILURES = 50;
 
 /** One run: what it is, its steps as a timeline, its tests, what it owes. */
-export async function runPage(engine: EngineApi, run: RunView, now: number): Promise<Markup> {
+export async function runPage(
+  { engine, config }: { readonly engine: EngineApi; readonly config: Config },
+  run: RunView,
+  now: number,
+): Promise<Markup> {
   const [steps, obligations, offer] = await Promise.all([
     engine.steps(run.id),
     engine.obligations({ runId: run.id }),
@@ -17,7 +23,7 @@ export async function runPage(engine: EngineApi, run: RunView, now: number): Pro
   ]);
   return html`<h1>${runTitle(run)} <span class="number">#${run.id}</span> ${badge(run.state)}</h1>
 ${whatHappened(run)}
-${run.state === "queued" && whatItWaitsFor(run, offer, now)}
+${run.state === "queued" && whatItWaitsFor(config, run, offer, now)}
 <dl class="facts">${factsOf(run, now)}</dl>
 ${stepsOf(steps, run, now)}
 ${testsOf(run)}
@@ -43,9 +49,15 @@ ${state === "cancelled" && html`<p class="box">${reason ?? fault?.message}</p>`}
 ${cleaning && html`<p class="box">Its work is over; what it created is being cleaned up.</p>`}`;
 }
 
-function whatItWaitsFor({ id }: RunView, offer: OfferView | null, now: number): Markup {
-  if (offer === null || offer.answer !== null)
-    return html`<p class="box">It waits for its slot and starts by itself. <code>/stg cancel ${id}</code> gives the place up.</p>`;
+function whatItWaitsFor(config: Config, run: RunView, offer: OfferView | null, now: number): Markup {
+  const { id, requestedBy, via } = run;
+  if (offer === null || offer.answer !== null) {
+    const after = askedAfter(config, { resource: run.candidates[0] ?? "", requestedBy, via });
+    const asked =
+      after !== null &&
+      html` ${nameOf(requestedBy)} is asked first if that takes longer than ${formatDuration(after)}.`;
+    return html`<p class="box">It waits for its slot and starts by itself; <code>/stg cancel ${id}</code> gives the place up.${asked}</p>`;
+  }
   return html`<p class="box">Its turn has come: ${offer.resource} is reserved for it, which ends ${moment(offer.until, now)}. <code>/stg start ${id}</code> begins it, <code>/stg leave ${id}</code> gives the turn up.</p>`;
 }
 
