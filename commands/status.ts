@@ -54,7 +54,8 @@ async function board(
 
 async function slotLine(context: CommandContext, lease: LeaseView): Promise<Text> {
   const { services } = context;
-  const waiting = (await services.engine.queue(lease.resource)).length;
+  // Whose turn it is holds the slot, which is said already.
+  const waiting = (await services.engine.queue(lease.resource)).filter(({ offer }) => offer === null).length;
   const queue = waiting === 0 ? null : t`; ${waiting} waiting`;
   const state = slotState(lease);
   const removed =

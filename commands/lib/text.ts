@@ -1,4 +1,5 @@
 import type { Person } from "../../src/engine/types.ts";
+import { utc } from "../../src/util/format.ts";
 import { mentionOf } from "../../src/util/mention.ts";
 
 /**
@@ -101,9 +102,4 @@ function decodeSafely(url: string): string {
 
 function slackTime(at: number): string {
   return `<!date^${Math.floor(at / 1000)}^{date_short_pretty} {time}|${utc(at)}>`;
-}
-
-/** `2026-11-21 04:10 UTC` */
-export function utc(at: number): string {
-  return `${new Date(at).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }

@@ -1,5 +1,5 @@
 import type { RunView, StepView } from "../engine/types.ts";
-import { formatDuration } from "../util/format.ts";
+import { formatDuration, utc } from "../util/format.ts";
 import { mentionOf } from "../util/mention.ts";
 import { stepProgress, timeLeft } from "./estimate.ts";
 import { codeBlock, escapedWithin, linkText } from "./mrkdwn.ts";
@@ -47,12 +47,13 @@ export function reasonText(reason: string): string {
 
 /** The run's message, edited in place. Pure. */
 export function messageText(story: Story): string {
-  const { run, steps, now, offer } = story;
+  const { run, steps, now, offer, position } = story;
+  const place = run.state !== "queued" || position === null || offer !== null ? "" : `, place ${position}`;
   const from = run.startedAt ?? run.createdAt;
   const left = timeLeft(story);
   const { instanceId } = run.facts;
   const instance = typeof instanceId === "string" ? ` · ${escapedWithin(instanceId, LONGEST_NAME)}` : "";
-  const state = `${STATES[run.state]}${run.outcome && !hasEnded(run) ? ", cleaning up" : ""} · ${formatDuration((run.endedAt ?? now) - from)}${left === null ? "" : ` · ${left}`}${instance}`;
+  const state = `${STATES[run.state]}${place}${run.outcome && !hasEnded(run) ? ", cleaning up" : ""} · ${formatDuration((run.endedAt ?? now) - from)}${left === null ? "" : ` · ${left}`}${instance}`;
   const tests = run.tests ? [countsText(run.tests)] : [];
   const why = run.reason !== null && run.state !== "succeeded" ? [reasonText(run.reason)] : [];
   const turn = offer === null ? [] : [offerText(run, offer)];
@@ -122,7 +123,7 @@ export function keptUntil(run: RunView, kept: Kept): string {
 /** https://docs.slack.dev/messaging/formatting-message-text#date-formatting */
 export function slackDate(at: number): string {
   const seconds = Math.floor(at / 1000);
-  return `<!date^${seconds}^{date_short_pretty} {time}|${new Date(at).toISOString()}>`;
+  return `<!date^${seconds}^{date_short_pretty} {time}|${utc(at)}>`;
 }
 
 /**
@@ -202,13 +203,14 @@ function endText(story: Story): string {
   const took = formatDuration((run.endedAt ?? run.createdAt) - (run.startedAt ?? run.createdAt));
   const head = `Run #${run.id} ${STATES[run.state]} after ${took}.`;
   const why = run.reason !== null && run.state !== "succeeded" ? [reasonText(run.reason)] : [];
-  return [head, ...why, ...cleanedText(steps), ...keptText(story)].join("\n");
+  return [head, ...why, ...keptText(story), ...cleanedText(steps, story.kept?.run === run.id)].join("\n");
 }
 
-/** What the run created and owed is gone, or how much of it. */
-function cleanedText(steps: readonly StepView[]): string[] {
+/** What the run created and owed is gone, or how much of it; what it keeps was not owed yet. */
+function cleanedText(steps: readonly StepView[], keepsSome: boolean): string[] {
   const all = steps.filter(({ kind }) => kind === "cleanup");
   const done = all.filter(({ state }) => state === "succeeded");
   if (done.length === 0) return [];
+  if (done.length === all.length && keepsSome) return ["Everything else is cleaned up."];
   return [done.length === all.length ? "Cleaned up." : `Cleaned up: ${done.length} of ${all.length}.`];
 }

@@ -1,3 +1,8 @@
+/** `2026-11-21 04:10 UTC` */
+export function utc(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
 /** `14:05 UTC`, or `2026-11-22 14:05 UTC` when `now` is given and the day is another one. */
 export function formatTime(at: number, now?: number): string {
   const iso = new Date(at).toISOString();

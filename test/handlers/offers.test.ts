@@ -189,6 +189,16 @@ describe("a turn that is offered", () => {
     expect(await bot.hear("status stg1")).toMatch(
       /stg1 held by Dev \(it is the turn of run #1 .*waits for their answer\).*until/,
     );
+    // Whose turn it is holds the slot and waits no more.
+    expect(await bot.hear("status")).toMatch(/stg1 held by Dev .*; 1 waiting$/m);
+    const page = async (path: string) => await (await fetch(`${surface.url}${path}`)).text();
+    expect((await page("/")).match(/<ol class="queue">.*?<\/ol>/s)?.[0]).toMatch(
+      /^(?:(?!Dev).)*gina(?:(?!Dev).)*$/s,
+    );
+    expect(await page("/runs/2")).toMatch(
+      /starts by itself; .*is asked first if that takes longer than 30m\./,
+    );
+    expect(await page("/runs/1")).not.toContain("starts by itself");
     expect(await bot.hear("queue stg1")).toMatch(
       /1\. Dev, run #1 .*: it is their turn until .*\n {2}2\. .*waits for/,
     );

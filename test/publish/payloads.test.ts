@@ -121,7 +121,7 @@ function markup(value: unknown): string[] {
 /** What a text holds besides the bot's own dates, its requester and links to where the environment stands. */
 function strayMarkup(text: string): string[] {
   const own =
-    /<!date\^\d+\^\{date_short_pretty\} \{time\}\|[\d:.TZ-]+>|<@U0DEVELOPER>(?= ·|$|\n)|<[^<>|!@#]*>/g;
+    /<!date\^\d+\^\{date_short_pretty\} \{time\}\|[\d-]+ [\d:]+ UTC>|<@U0DEVELOPER>(?= ·|$|\n)|<[^<>|!@#]*>/g;
   return text.replaceAll(own, "").match(/<[^\n]{0,30}/g) ?? [];
 }
 

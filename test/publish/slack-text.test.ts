@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { RunView, StepView } from "../../src/engine/types.ts";
 import { messageText, threadReplies } from "../../src/publish/slack-text.ts";
+import type { Kept, Story } from "../../src/publish/story.ts";
 
 const RUN = {
   id: 7,
@@ -50,6 +51,36 @@ const SWAP = [
   step("Look for old targets", 12_000, 13_000),
   step("Load balancer sees it healthy", 13_000, 20_000),
 ];
+
+describe("the message of a run that waits", () => {
+  const waits = {
+    run: {
+      ...RUN,
+      state: "queued",
+      startedAt: null,
+      candidates: ["stg1"],
+      target: "stg1",
+      sha: null,
+      requestedBy: { id: "slack:U1", name: "A" },
+    },
+  };
+  const said = (more: object) =>
+    messageText({
+      ...waits,
+      steps: [],
+      tails: new Map(),
+      ...QUIET,
+      ...more,
+      now: 60_000,
+    } as unknown as Story);
+
+  test("says its place, unless its turn has come", () => {
+    expect(said({ position: 2 })).toContain("waiting in the queue, place 2 · 1m");
+    expect(said({ position: 1, offer: { slot: "stg1", until: 90_000 } })).toContain(
+      "waiting in the queue · 1m",
+    );
+  });
+});
 
 describe("the thread", () => {
   test("has a reply for each stage that is over", () => {
@@ -143,16 +174,23 @@ describe("the thread", () => {
   test("counts what was cleaned up only where something is left", () => {
     const clean = (name: string, more: Partial<StepView> = {}) =>
       step(`cleanup/${name}`, 20_000, 21_000, { kind: "cleanup", ...more });
-    const ended = (steps: readonly StepView[]) =>
+    const ended = (steps: readonly StepView[], kept: Kept | null = null) =>
       threadReplies({
         run: { ...RUN, state: "failed", endedAt: 21_000 } as RunView,
         steps,
         tails: new Map(),
         ...QUIET,
+        kept,
         now: 60_000,
       }).find(({ key }) => key === "end")?.text;
     expect(ended([clean("a"), clean("b")])).toMatch(/Cleaned up\.$/);
     expect(ended([clean("a"), clean("b", { state: "failed" })])).toMatch(/Cleaned up: 1 of 2\.$/);
+    // What is kept was not cleaned up; the date is the same wherever Slack cannot show the reader's own.
+    const kept = { slot: "stg1", run: 7, until: Date.UTC(2026, 10, 21, 16, 31, 19), url: null };
+    expect(ended([clean("a")], kept)).toMatch(
+      /\nKept until <!date\^\d+\^[^|]+\|2026-11-21 16:31 UTC>\nEverything else is cleaned up\.$/,
+    );
+    expect(ended([clean("a")], { ...kept, run: 3 })).toMatch(/run #3 stands until .*\nCleaned up\.$/);
   });
 });
 

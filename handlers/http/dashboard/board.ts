@@ -36,6 +36,8 @@ async function slotCard(parts: BoardParts, lease: LeaseView): Promise<Markup> {
   const { resource: name, facts, since, until } = lease;
   const url = config.slots[name]?.url;
   const queue = await engine.queue(name);
+  // Whose turn it is holds the slot, which is said above.
+  const others = queue.filter(({ offer }) => offer === null);
   const left = until === null ? null : html`${moment(until, now)}`;
   const instance = typeof facts.instanceId === "string" ? html`<code>${facts.instanceId}</code>` : null;
   return html`<article class="card ${slotState(lease)}" id="slot-${name}">
@@ -53,7 +55,7 @@ ${fact("Commit", commitText(facts.sha))}
 ${fact("Instance", instance)}
 </dl>`
 }
-${queue.length > 0 && html`<h3>Waiting</h3><ol class="queue">${await Promise.all(queue.map((entry) => waiting(parts, lease, queue, entry)))}</ol>`}
+${others.length > 0 && html`<h3>Waiting</h3><ol class="queue">${await Promise.all(others.map((entry) => waiting(parts, lease, queue, entry)))}</ol>`}
 </article>`;
 }
 
@@ -88,8 +90,6 @@ async function waiting(
   queue: readonly QueueEntry[],
   entry: QueueEntry,
 ): Promise<Markup> {
-  if (entry.offer !== null)
-    return html`<li><b>${nameOf(entry.requestedBy)}</b>, ${runLink(entry.runId)}, has until ${moment(entry.offer.until, parts.now)} to answer</li>`;
   const estimate = whenText(await estimateStart(parts, lease, queue, entry.runId), parts.now);
   return html`<li><b>${nameOf(entry.requestedBy)}</b>, ${runLink(entry.runId)}, ${estimate}</li>`;
 }

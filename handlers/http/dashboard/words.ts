@@ -1,6 +1,5 @@
-import { utc } from "../../../commands/lib/text.ts";
 import type { Person } from "../../../src/engine/types.ts";
-import { formatDuration, formatTime } from "../../../src/util/format.ts";
+import { formatDuration, formatTime, utc } from "../../../src/util/format.ts";
 import { html, type Markup } from "../html.ts";
 
 const SECOND = 1_000;
