@@ -90,9 +90,11 @@ export function boardLink({ dashboardUrl }: CommandServices, lease: LeaseView): 
  * @param asked a person wants the slot and is refused: that nobody said why is told too
  */
 export function holderText(services: CommandServices, lease: LeaseView, asked = true): Text {
-  const unsaid = asked ? t`, no reason given` : null;
+  // Nobody gives a reason for an offer, and its end is what counts.
+  const isOffered = lease.mode === "offered";
+  const unsaid = asked && !isOffered ? t`, no reason given` : null;
   const why = lease.reason === null ? unsaid : t`: ${lease.reason}`;
-  const since = lease.since === null ? null : t`, since ${time(lease.since)}`;
+  const since = lease.since === null || isOffered ? null : t`, since ${time(lease.since)}`;
   const until = lease.until === null ? null : t`, until ${time(lease.until)}`;
   return t`${who(lease.holder)}${doingText(services, lease)}${why}${since}${until}`;
 }

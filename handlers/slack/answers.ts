@@ -33,15 +33,17 @@ export async function sendAnswers(
       body: { ...body, text: redact.text(body.text) },
       dedupeKey: `slack:${key}/${part}`,
     });
+  // What needs Slack's API may have to wait; what goes to a response address does not, nor behind it.
+  const lane = responseUrl === null ? user : `response/${user}`;
   if (outcome.refused) {
     const text = `${toSlack(refusalText(outcome))} (\`${outcome.reasonCode}\`)`;
-    return await send("reply", user, { text, user, channel, responseUrl }, "reply");
+    return await send("reply", lane, { text, user, channel, responseUrl }, "reply");
   }
   const text = toSlack(outcome.text);
   if (outcome.audience === "channel") await send("post", channel, { text, channel, responseUrl }, "post");
   else {
     const run = outcome.begun && outcome.run ? { unlessShown: outcome.run.id } : {};
-    await send("reply", user, { text, user, channel, responseUrl, ...run }, "reply");
+    await send("reply", lane, { text, user, channel, responseUrl, ...run }, "reply");
   }
   for (const [index, told] of (outcome.tell ?? []).entries()) {
     const id = /^slack:(.+)$/.exec(told.person.id)?.[1];

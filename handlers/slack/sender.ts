@@ -6,7 +6,7 @@ import type { Send, Sent } from "../../src/engine/outbox.ts";
 import type { Clock } from "../../src/util/clock.ts";
 import { messageOf } from "../../src/util/errors.ts";
 import { cutText } from "../../src/util/format.ts";
-import type { Budget } from "./budget.ts";
+import { type Budget, withinBudget } from "./budget.ts";
 import { retryAfterMsOf, slackErrorOf } from "./directory.ts";
 import type { Mark, Messages } from "./messages.ts";
 
@@ -144,9 +144,12 @@ export function createSender(
   ): Promise<void> => {
     if (unlessShown !== undefined && (await isShown(unlessShown, channel))) return;
     if (await byResponseUrl(responseUrl, "ephemeral", text)) return;
+    const wait = budget.wait("chat.postEphemeral");
+    if (wait > 0) throw new TooSoon(wait);
     try {
-      budget.spend("chat.postEphemeral");
-      await client.chat.postEphemeral({ channel, user, text });
+      await withinBudget(budget, "chat.postEphemeral", null, () =>
+        client.chat.postEphemeral({ channel, user, text }),
+      );
     } catch (error) {
       if (!NO_WAY_IN.has(slackErrorOf(error) ?? "")) throw error;
       await say(user, text, mark);
@@ -182,7 +185,9 @@ export function createSender(
       else return { ok: false, permanent: true, error: `unknown kind ${kind}` };
       return { ok: true };
     } catch (error) {
-      return judge(error);
+      const sent = judge(error);
+      // Most replies go to response addresses, where no limit is: one that cannot keeps none of them back.
+      return kind === "reply" && !sent.ok && !sent.permanent ? { ...sent, alone: true } : sent;
     }
   };
 }

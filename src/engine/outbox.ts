@@ -28,8 +28,14 @@ export type Sent =
   | { readonly ok: true }
   /** Never to be sent: the channel is gone, the text is refused. */
   | { readonly ok: false; readonly permanent: true; readonly error: string }
-  /** Asked to wait: nothing of this surface and kind is sent before. */
-  | { readonly ok: false; readonly permanent: false; readonly retryAfterMs: number; readonly error: string };
+  /** Asked to wait: nothing of this surface and kind is sent before, unless others have another way (`alone`). */
+  | {
+      readonly ok: false;
+      readonly permanent: false;
+      readonly retryAfterMs: number;
+      readonly error: string;
+      readonly alone?: true;
+    };
 
 /** Sends one message; throwing means "try again later". */
 export type Send = (message: Sending) => Promise<Sent>;
@@ -133,7 +139,7 @@ export class Outbox {
       }
       if (sent.permanent) return await this.#giveUp(message, sent.error);
       const until = clock.now() + sent.retryAfterMs;
-      this.#pausedUntil.set(gateOf(message), until);
+      if (!sent.alone) this.#pausedUntil.set(gateOf(message), until);
       return await this.#postpone(message, until, sent.error);
     } catch (error) {
       if (error instanceof FencedError) throw error;

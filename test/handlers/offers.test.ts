@@ -187,7 +187,7 @@ describe("a turn that is offered", () => {
     const other = { person: { id: "slack:U0GROUPED", name: "gina" } };
     const { bot } = surface;
     expect(await bot.hear("status stg1")).toMatch(
-      /stg1 held by Dev \(it is the turn of run #1 .*waits for their answer\).*until/,
+      /stg1 held by Dev \(it is the turn of run #1 .*waits for their answer\), until [^,]* \(\dm left\)/,
     );
     // Whose turn it is holds the slot and waits no more.
     expect(await bot.hear("status")).toMatch(/stg1 held by Dev .*; 1 waiting$/m);

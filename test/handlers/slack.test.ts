@@ -159,6 +159,24 @@ describe("an answer", () => {
     expect(toThem().at(-1)?.body.text).toContain("has unlocked *stg1*");
   });
 
+  it.each([
+    ["asks to wait", { status: 429, headers: { "retry-after": "3600" }, body: {} }],
+    ["takes it not", { body: { ok: false, error: "missing_scope" } }],
+  ])("to a response address does not wait behind one for which Slack %s", async (_, refusal) => {
+    surface.slack.instead.set(
+      "chat.postEphemeral",
+      Array.from({ length: 10_000 }, () => refusal),
+    );
+    await surface.command("lunch");
+    await surface.slack.called("chat.postEphemeral");
+    for (const [index, user] of ["U0DEV", "U0MAINT"].entries()) {
+      const address = `respond/${index}`;
+      await surface.command("status", { user_id: user, response_url: `${surface.slack.url}/${address}` });
+      const [call] = await surface.slack.called(address);
+      expect(call?.body.text).toContain("*stg1* free");
+    }
+  });
+
   it("never becomes a ping, a link or markup of its author's making", async () => {
     await surface.command('lock stg1 --reason "&lt;!channel&gt; <@U0VIEW> `x` *y* &amp;lt;"');
     const [call] = await surface.slack.called("chat.postMessage");
