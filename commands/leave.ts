@@ -23,9 +23,8 @@ export const leave = defineCommand({
     if ("refused" in slot) return slot;
     const left = await services.engine.leave(slot.name, person);
     if (!left.refused) {
-      return announce(
-        t`${who(person)} no longer waits for ${bold(slot.name)} (${runLink(services, left.runId)}).`,
-      );
+      const what = t`for ${bold(slot.name)} (${runLink(services, left.runId)}).`;
+      return announce(t`${who(person)} no longer waits ${what}`, { own: t`You no longer wait ${what}` });
     }
     if (left.reasonCode !== "not_queued") return fromEngine(context, left);
     return refuse(
@@ -56,13 +55,15 @@ async function leaveAsRun(context: CommandContext, runId: number): Promise<Outco
       : refuse("not_queued", t`${link} has left the queue already: ${now.reason ?? now.state}`);
   }
   const where = bold(run.target ?? run.candidates.join(" or "));
-  return announce(t`${who(person)} has taken ${link} out of the queue for ${where}.`, {
+  const what = t`taken ${link} out of the queue for ${where}.`;
+  return announce(t`${who(person)} has ${what}`, {
+    own: t`You have ${what}`,
     tell:
       (await wasOffered(context, run)) || isOneself(context, run.requestedBy)
         ? []
         : tellHolder(
             run.requestedBy,
-            t`${who(person)} has taken ${link} out of the queue for ${where}. ${code(`${prefix} retry ${run.id}`)} asks again.`,
+            t`${who(person)} has ${what} ${code(`${prefix} retry ${run.id}`)} asks again.`,
           ),
   });
 }

@@ -89,6 +89,8 @@ export interface Refusal {
 export interface Reply {
   readonly refused: false;
   readonly text: Text;
+  /** The same for whoever asked, where nobody else reads it; `text` when left out. */
+  readonly own?: Text;
   /** `channel`: something changed that others should know. */
   readonly audience: "author" | "channel";
   /** The run that was started or is spoken of. */
@@ -111,6 +113,6 @@ export function answer(text: Text, run?: RunView): Reply {
 }
 
 /** An answer that everyone in the channel should see. */
-export function announce(text: Text, more: Pick<Reply, "run" | "tell"> = {}): Reply {
+export function announce(text: Text, more: Pick<Reply, "run" | "tell" | "own"> = {}): Reply {
   return { refused: false, text, audience: "channel", ...more };
 }

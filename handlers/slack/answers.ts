@@ -39,7 +39,7 @@ export async function sendAnswers(
     const text = `${toSlack(refusalText(outcome))} (\`${outcome.reasonCode}\`)`;
     return await send("reply", lane, { text, user, channel, responseUrl }, "reply");
   }
-  const text = toSlack(outcome.text);
+  const text = toSlack((isOwnConversation(channel) ? outcome.own : undefined) ?? outcome.text);
   if (outcome.audience === "channel") await send("post", channel, { text, channel, responseUrl }, "post");
   else {
     const run = outcome.begun && outcome.run ? { unlessShown: outcome.run.id } : {};
@@ -50,4 +50,9 @@ export async function sendAnswers(
     if (id === undefined) continue;
     await send("direct", directLane(id), { text: toSlack(told.text), user: id }, `tell-${index}`);
   }
+}
+
+/** A conversation with the bot, by its own id or the person's. */
+function isOwnConversation(channel: string): boolean {
+  return /^[DUW]/.test(channel);
 }

@@ -96,6 +96,14 @@ describe("a turn that is offered", () => {
     expect(said(DEV)).toHaveLength(1);
     // Who gives it up knows; the next one is asked.
     expect(said(OTHER)[0]).toContain("run #2");
+    await expect
+      .poll(() => said("D0DM").join(), { timeout: 30_000 })
+      .toMatch(/^You have taken .*run #1.* out of the queue for \*stg1\*\.$/);
+    // Where others read it, by name.
+    await press("pass", 2, { user: OTHER, channel: "C0STAGING" });
+    await expect
+      .poll(() => said("C0STAGING").join(), { timeout: 30_000 })
+      .toContain("<@U0GROUPED> has taken");
   });
 
   it("begins when its person presses, once, however often they press and Slack delivers", async () => {
