@@ -32,17 +32,18 @@ export const launch = defineCommand({
   run: async (context, args) => {
     const contradiction = checkCommitOptions(args);
     if (contradiction) return contradiction;
-    const slots = chooseSlots(context, args.slot, args.pr?.repository ?? null);
-    if ("refused" in slots) return slots;
+    const chosen = chooseSlots(context, args.slot, args.pr?.repository ?? null);
+    if ("refused" in chosen) return chosen;
     const tests = chooseTests(context, args.tests);
     if ("refused" in tests) return tests;
     const keepMs = typeof args.keep === "number" ? args.keep : null;
-    const tooLong = slots.find(({ config }) => keepMs !== null && keepMs > config.maxTtl);
-    if (tooLong) {
+    const slots = chosen.filter(({ config }) => keepMs === null || keepMs <= config.maxTtl);
+    const longest = chosen.toSorted((a, b) => b.config.maxTtl - a.config.maxTtl)[0];
+    if (slots.length === 0 && longest) {
       return refuse(
         "max_ttl_reached",
-        t`${tooLong.name} is kept for at most ${formatDuration(tooLong.config.maxTtl)}.`,
-        t`Give a shorter time, such as ${code(`--keep ${formatDuration(tooLong.config.ttl)}`)}.`,
+        t`${longest.name} is kept for at most ${formatDuration(longest.config.maxTtl)}.`,
+        t`Give a shorter time, such as ${code(`--keep ${formatDuration(longest.config.ttl)}`)}.`,
       );
     }
     const names = slots.map(({ name }) => name);

@@ -123,6 +123,12 @@ describe("a form", () => {
     const keep = blocks.find((one) => one.block_id === "keep")?.element.options ?? [];
     expect(keep.map(({ text }) => text.text)).toEqual(offered);
     expect(keep.map(({ value }) => value)).toEqual(offered.map((text) => text.split(" ")[0]));
+    // Each of them is taken for the first free slot, by one that allows it; the control: more is refused.
+    await submit("launch", { slot: picked("first-free"), keep: picked(keep.at(-1)?.value ?? null) });
+    await expect.poll(() => surface.bot.runCount(), { timeout: 30_000 }).toBe(1);
+    const allows = Object.keys(slots).filter((name) => !offered.at(-1)?.includes(`not on ${name}`));
+    if (offered.length > 1) expect((await firstRun())?.candidates).toEqual(allows);
+    expect(await surface.bot.say("launch --keep 25h")).toMatchObject({ reasonCode: "max_ttl_reached" });
   });
 
   it("sent twice has one effect, and locks for its author", async () => {
