@@ -4,12 +4,15 @@ import type { CommandContext, Outcome, Refusal } from "../services.ts";
 import {
   findSlot,
   findSlotInUse,
+  isHolder,
   leaseOf,
   requireEnvironment,
   requireHolder,
   requireSettled,
 } from "./slots.ts";
 import { startRun } from "./start.ts";
+import { tellHolder } from "./tell.ts";
+import { bold, t, who } from "./text.ts";
 
 /**
  * Starts one step of the pipeline on what stands on a slot: for its holder, else for a maintainer. `input`
@@ -34,7 +37,18 @@ export async function startOnSlot(
   if (isRefusal(wanted)) return wanted;
   const sha = typeof lease.facts.sha === "string" ? lease.facts.sha : null;
   const pr = typeof lease.facts.pr === "number" ? lease.facts.pr : null;
-  return await startRun(context, { kind, candidates: [slot.name], input: wanted, sha, pr, adopt: true });
+  const outcome = await startRun(context, {
+    kind,
+    candidates: [slot.name],
+    input: wanted,
+    sha,
+    pr,
+    adopt: true,
+  });
+  const isOthers = kind === "terminate" && lease.holder !== null && !isHolder(lease, context.person);
+  if (outcome.refused || !isOthers) return outcome;
+  const told = t`${who(context.person)} terminates your environment on ${bold(slot.name)}.`;
+  return { ...outcome, tell: tellHolder(lease.holder, told) };
 }
 
 function isRefusal(value: JsonObject | Refusal): value is Refusal {

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { leasesOf } from "../../commands/lib/leases.ts";
 import { runLine } from "../../commands/lib/run-text.ts";
 import { holderText, slotState, slotsInUse } from "../../commands/lib/slots.ts";
+import { type Standing, standingOn } from "../../commands/lib/standing.ts";
 import { lines, type Text, t, toSlack, who } from "../../commands/lib/text.ts";
 import type { CommandServices } from "../../commands/services.ts";
 import type { LeaseView, QueueEntry, RunView } from "../../src/engine/types.ts";
@@ -68,8 +69,7 @@ async function slotBlocks(services: CommandServices, lease: LeaseView): Promise<
     ...(state === "free" || url === null ? [] : [t`${url}`]),
     ...waitingText(await engine.queue(lease.resource)),
   ];
-  const [last] = await engine.runs({ limit: 1, target: lease.resource });
-  const [first, second] = buttons(lease, last ?? null);
+  const [first, second] = buttons(lease, await standingOn(engine, lease.resource));
   // A section has room for one button: the second one stands beside what else there is to say.
   if (second === undefined) return [section(lines(head, ...more), first)];
   return [section(head, first), section(lines(...(more.length === 0 ? [t`No address.`] : more)), second)];
@@ -90,7 +90,7 @@ function waitingText(queue: readonly QueueEntry[]): Text[] {
 }
 
 /** The likeliest first; two at most. */
-function buttons({ mode, resource, runId }: LeaseView, last: RunView | null): Button[] {
+function buttons({ mode, resource, runId }: LeaseView, standing: Standing | null): Button[] {
   if (mode === "free") {
     const text = { type: "plain_text", text: "Launch", emoji: false } as const;
     return [{ type: "button", action_id: HOME_LAUNCH, value: resource, text }];
@@ -99,8 +99,8 @@ function buttons({ mode, resource, runId }: LeaseView, last: RunView | null): Bu
     return [runButton("start", runId, resource), runButton("pass", runId, resource)];
   if (mode === "run" && runId !== null)
     return [runButton("cancel", runId, resource), runButton("logs", runId, resource)];
-  if (mode === "kept" && last !== null)
-    return [runButton("extend", last.id, resource), runButton("terminate", last.id, resource)];
+  if (mode === "kept" && standing !== null)
+    return [runButton("extend", standing.run, resource), runButton("terminate", standing.run, resource)];
   return [];
 }
 

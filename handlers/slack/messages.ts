@@ -14,21 +14,16 @@ const EVENT_TYPE = "slipway_message";
 const LOOK_BACK = 400;
 const PAGE = 200;
 
-/** Answers of Slack that no repetition changes. */
-const HOPELESS = new Set([
-  "channel_not_found",
-  "not_in_channel",
-  "is_archived",
-  "message_not_found",
-  // The message whose thread it is was deleted.
-  "thread_not_found",
-  "cant_update_message",
-  "restricted_action",
-]);
-const HINT = "Slack refuses the run's message; invite the bot to the channel";
-const HINTS: Readonly<Record<string, string>> = {
-  thread_not_found: "the run's message is not there any more, so its thread gets no more replies",
-};
+/** Answers of Slack that no repetition changes: what was to be edited, or answered in its thread, is gone. */
+const GONE = new Set(["message_not_found", "thread_not_found", "cant_update_message"]);
+/** The bot is shut out of the channel, until somebody lets it in. */
+const SHUT_OUT = new Set(["channel_not_found", "not_in_channel", "is_archived", "restricted_action"]);
+
+/** Why the bot may not post in a channel now, in Slack's word; null: something else is wrong. */
+export function shutOutBy(error: unknown): string | null {
+  const said = slackErrorOf(error);
+  return said !== null && SHUT_OUT.has(said) ? said : null;
+}
 /** Slack refuses the form, not the words. */
 const FORM_REFUSED = new Set(["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"]);
 
@@ -197,7 +192,8 @@ export class Messages {
       return await look();
     } catch (error) {
       const said = slackErrorOf(error);
-      if (said !== "missing_scope" && !HOPELESS.has(said ?? "")) throw error;
+      const forbidden = said === "missing_scope" || GONE.has(said ?? "") || SHUT_OUT.has(said ?? "");
+      if (!forbidden) throw error;
       this.#log.warn(
         { error: said },
         "the bot may not read where it posted: a lost message cannot be looked for",
@@ -220,8 +216,8 @@ export class Messages {
         return await this.#call(method, channel, () => call(words, cleaned));
       } catch (error) {
         const said = slackErrorOf(error) ?? "";
-        if (HOPELESS.has(said)) {
-          this.#log.error({ error: said }, HINTS[said] ?? HINT);
+        if (GONE.has(said)) {
+          this.#log.warn({ error: said }, "a run's message in Slack is gone: it is told of no more there");
           return "hopeless";
         }
         if (!FORM_REFUSED.has(said) || blocks === undefined) throw error;

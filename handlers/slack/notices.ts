@@ -2,6 +2,7 @@ import type { KnownBlock } from "@slack/types";
 import type { Logger } from "pino";
 import { leasesOf } from "../../commands/lib/leases.ts";
 import { runLink, slotsInUse } from "../../commands/lib/slots.ts";
+import { standingOn } from "../../commands/lib/standing.ts";
 import { bold, code, type Text, t, time, toSlack, who } from "../../commands/lib/text.ts";
 import type { CommandServices } from "../../commands/services.ts";
 import type { Outbox } from "../../src/engine/outbox.ts";
@@ -130,11 +131,17 @@ export class Notices {
 
   async #blocks(lease: LeaseView): Promise<readonly KnownBlock[]> {
     if (lease.mode !== "kept") return [];
-    const [last]: readonly RunView[] = await this.#options.services.engine.runs({
-      limit: 1,
-      target: lease.resource,
-    });
-    return last ? [standingButtons(last.id, lease.resource)] : [];
+    // Of the run that left it there: a later one that names the slot may be somebody else's.
+    const standing = await standingOn(this.#options.services.engine, lease.resource);
+    return standing === null ? [] : [standingButtons(standing.run, lease.resource)];
+  }
+
+  /** The person who asked for a run sees nothing of it where the bot may not post: they are told how to see it. */
+  async shutOut(run: RunView, why: string): Promise<void> {
+    const { services } = this.#options;
+    const what = t`I may not post in the channel where you asked for ${runLink(services, run.id)} (Slack says ${code(why)}), so it is not shown there. It goes on all the same: ${code(`/stg show ${run.id}`)} tells how.`;
+    const way = t`Invite me there, ${code("/invite")}, and its message appears; or give commands in a channel where I am.`;
+    await this.#tell(run.requestedBy, `shut-out/${run.uuid}`, t`${what} ${way}`);
   }
 
   /** @param more.staleAt said no more from then on, ms since 1970 */

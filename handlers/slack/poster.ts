@@ -10,9 +10,9 @@ import type { Clock } from "../../src/util/clock.ts";
 import { messageOf } from "../../src/util/errors.ts";
 import type { Redactor } from "../../src/util/redact.ts";
 import { runPicture } from "../timeline.ts";
-import { Backoff } from "./backoff.ts";
+import { Backoff, isWorthSaying } from "./backoff.ts";
 import type { Budget } from "./budget.ts";
-import { type Content, isDefinite, type Messages } from "./messages.ts";
+import { type Content, isDefinite, type Messages, shutOutBy } from "./messages.ts";
 import { Pictures } from "./pictures.ts";
 import { blank, contentOf, HOPELESS_ID, hashOf, isHopeless, originOf, SURFACE, TELL_FOR_MS } from "./rows.ts";
 import type { Stories } from "./stories.ts";
@@ -27,6 +27,8 @@ export interface PosterOptions {
   readonly clock: Clock;
   readonly messages: Messages;
   readonly stories: Stories;
+  /** Told, again and again, of a run whose message may not be posted in its channel. */
+  readonly onShutOut: (run: RunView, why: string) => Promise<void>;
 }
 
 /** So many runs are looked at in one go, and the others after this, in ms. */
@@ -82,13 +84,25 @@ export class Poster {
       if (next === 0 || next === null) this.#backoff.worked(run.id);
       return next;
     } catch (error) {
-      this.#options.log.warn(
-        { err: messageOf(error), run: run.id },
-        "Slack could not be told; it is tried again",
-      );
-      this.#backoff.failed(run.id);
+      const times = this.#backoff.failed(run.id);
+      if (isWorthSaying(times)) {
+        this.#options.log.warn(
+          { err: messageOf(error), run: run.id, times },
+          "Slack could not be told; it is tried again",
+        );
+      }
+      await this.#tellShutOut(run, error);
       return this.#backoff.wait(run.id);
     }
+  }
+
+  /** Where the bot may not post nothing is seen of the run: whoever asked for it is told once. */
+  async #tellShutOut(run: RunView, error: unknown): Promise<void> {
+    const why = shutOutBy(error);
+    if (why === null) return;
+    const posts = await listPosts(this.#options.db, SURFACE, run.id);
+    const message = posts.find(({ key }) => key === "message");
+    if (message?.externalId == null) await this.#options.onShutOut(run, why);
   }
 
   /** 0 when something was posted; null when there was nothing to post. */

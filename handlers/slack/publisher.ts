@@ -7,10 +7,10 @@ import { Bell } from "../../src/engine/bell.ts";
 import { type Clock, sleep } from "../../src/util/clock.ts";
 import { messageOf } from "../../src/util/errors.ts";
 import type { Redactor } from "../../src/util/redact.ts";
-import { Backoff } from "./backoff.ts";
+import { Backoff, isWorthSaying } from "./backoff.ts";
 import type { Budget } from "./budget.ts";
 import type { Messages } from "./messages.ts";
-import { Poster } from "./poster.ts";
+import { Poster, type PosterOptions } from "./poster.ts";
 import { contentOf, hashOf, isHopeless, SURFACE, TELL_FOR_MS } from "./rows.ts";
 import { Stories } from "./stories.ts";
 
@@ -23,6 +23,7 @@ export interface PublisherOptions {
   readonly redact: Redactor;
   readonly log: Logger;
   readonly clock: Clock;
+  readonly onShutOut: PosterOptions["onShutOut"];
 }
 
 export interface Publisher {
@@ -125,7 +126,7 @@ class SlackPublisher implements Publisher {
       return wait > 0 ? wait : await this.#tryEdit(ended);
     }
     const stale = { since: now - KEPT_FOR_MS, before: now - STALE_AFTER_MS };
-    const next = due.sort(bySent)[0] ?? (await listStale(db, SURFACE, stale)).sort(bySent)[0];
+    const next = due.sort(bySent)[0] ?? (await this.#stale(stale)).sort(bySent)[0];
     if (!next) return unshown.length > due.length ? GATHER_MS : null;
     // Each run that is under way will end: there must be room to say so at once.
     const spare = Math.max(SPARE_EDITS, unshown.filter(({ endedAt }) => endedAt === null).length);
@@ -138,6 +139,11 @@ class SlackPublisher implements Publisher {
     return GATHER_MS;
   }
 
+  async #stale(times: { since: number; before: number }): Promise<Unshown[]> {
+    const stale = await listStale(this.#options.db, SURFACE, times);
+    return stale.filter(({ runId }) => this.#backoff.wait(runId) === 0);
+  }
+
   /** What Slack will not take of one run holds up no other. */
   async #tryEdit(next: Unshown): Promise<0> {
     try {
@@ -145,11 +151,11 @@ class SlackPublisher implements Publisher {
       this.#backoff.worked(next.runId);
     } catch (error) {
       const { log } = this.#options;
-      log.warn(
-        { err: messageOf(error), run: next.runId },
-        "a message in Slack could not be edited; it is tried again",
-      );
-      this.#backoff.failed(next.runId);
+      const times = this.#backoff.failed(next.runId);
+      if (isWorthSaying(times)) {
+        const facts = { err: messageOf(error), run: next.runId, times };
+        log.warn(facts, "a message in Slack could not be edited; it is tried again");
+      }
     }
     return 0;
   }

@@ -1,5 +1,5 @@
+import { standingAmong } from "../../commands/lib/standing.ts";
 import type { CommandServices } from "../../commands/services.ts";
-import { LEASE_KIND } from "../../src/engine/leasing.ts";
 import type { RunView, StepView } from "../../src/engine/types.ts";
 import { hasEnded, type Kept, type Story, type Usual } from "../../src/publish/story.ts";
 import type { Clock } from "../../src/util/clock.ts";
@@ -76,11 +76,10 @@ export class Stories {
     if (run.target === null || !hasEnded(run)) return null;
     const owed = await this.#services.engine.obligations({ runId: run.id, open: true });
     // The slot's own is everybody's, and what a later run has put there was not seen by this one.
-    const kept = owed.filter((one) => one.due !== null && one.kind !== LEASE_KIND && one.runId <= run.id);
-    if (kept.length === 0) return null;
+    const standing = standingAmong(owed.filter((one) => one.runId <= run.id));
+    if (standing === null) return null;
     const url = typeof run.facts.url === "string" ? run.facts.url : null;
-    const until = Math.min(...kept.map(({ due }) => due ?? Number.POSITIVE_INFINITY));
-    return { slot: run.target, run: Math.min(...kept.map(({ runId }) => runId)), until, url };
+    return { slot: run.target, ...standing, url };
   }
 }
 

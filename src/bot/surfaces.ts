@@ -75,8 +75,7 @@ function tellInSlack(
 ) {
   postAlarms({ engine, outbox, channel: () => services.config().config.slack?.channel ?? null, log });
   const shared = { db, client, budget, messages, services, redact, log, clock: systemClock };
-  return {
-    publisher: createSlackPublisher(shared),
-    notices: new Notices({ services, outbox, redact, log }),
-  };
+  const notices = new Notices({ services, outbox, redact, log });
+  const onShutOut = (...facts: Parameters<Notices["shutOut"]>) => notices.shutOut(...facts);
+  return { publisher: createSlackPublisher({ ...shared, onShutOut }), notices };
 }

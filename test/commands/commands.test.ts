@@ -319,6 +319,15 @@ describe("a command on what stands there", () => {
     expect(await bot.say("test stg1 --failed")).toMatchObject({ reasonCode: "no_failed_tests" });
   });
 
+  it("terminate of another's environment tells its holder; of one's own nobody", async () => {
+    await bot.keepSomethingOn("stg1");
+    await bot.keepSomethingOn("stg2");
+    const outcome = await bot.say("terminate stg1", asMaintainer);
+    if (outcome.refused) throw new Error(plain(outcome));
+    expect(outcome.tell).toMatchObject([{ person: dev }]);
+    expect(await bot.say("terminate stg2")).not.toHaveProperty("tell");
+  });
+
   it("terminate frees the slot", async () => {
     await bot.keepSomethingOn("stg1");
     const outcome = await bot.say("terminate stg1");

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { ObligationKind } from "../../src/engine/obligation.ts";
 import { pipeline } from "../../src/engine/pipeline.ts";
 import { ann, bob, TestEngine } from "../support/engine.ts";
+import { untilStopped } from "./support.ts";
 
 let opened: TestEngine | undefined;
 afterEach(async () => {
@@ -23,16 +24,12 @@ const launch = pipeline<{ wait?: boolean }>("launch", { version: 1 }, async (run
   await owed.created();
   const until = (await run.now("keep")) + 60_000;
   await run.keep({ kinds: ["instance"], until, maxUntil: until, reason: run.reason });
-  if (wait) await run.step("Tests", ({ signal }) => aborted(signal));
+  if (wait) await run.step("Tests", ({ signal }) => untilStopped(signal));
 });
 const test = pipeline("test", { version: 1 }, async (run) => {
-  await run.step("Tests", ({ signal }) => aborted(signal));
+  await run.step("Tests", ({ signal }) => untilStopped(signal));
 });
 const terminate = pipeline("terminate", { version: 1 }, async (run) => run.expire());
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-}
 
 async function running(name: string, runId: number): Promise<void> {
   await expect
@@ -246,7 +243,7 @@ let hanging = false;
 const real: ObligationKind = {
   ...instance,
   discharge: async ({ runId, signal }) => {
-    if (hanging) await aborted(signal);
+    if (hanging) await untilStopped(signal);
     standing.delete(runId);
   },
 };
@@ -260,14 +257,14 @@ const over = pipeline<{ before?: string; after?: string }>("relaunch", { version
   const swap = await run.owe("swap", { facts: {} });
   await run.step("Swap", async ({ signal }) => {
     if (input.before === "fail") throw new Error("not healthy");
-    if (input.before === "wait") await aborted(signal);
+    if (input.before === "wait") await untilStopped(signal);
   });
   const until = (await run.now("keep")) + 60_000;
   const reason = earlier === 0 ? "first" : "second";
   const keep = { kinds: ["instance"], until, maxUntil: until + 60_000, reason };
   await run.takeOver({ met: { id: swap.id, note: "took over" }, facts: { instance: run.id }, keep });
   if (earlier > 0) await run.step("Clear", (step) => run.clearEarlier(step));
-  if (input.after === "wait") await run.step("Tests", ({ signal }) => aborted(signal));
+  if (input.after === "wait") await run.step("Tests", ({ signal }) => untilStopped(signal));
 });
 
 async function openAgain(file?: string): Promise<TestEngine> {

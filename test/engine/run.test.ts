@@ -3,6 +3,7 @@ import type { ObligationKind } from "../../src/engine/obligation.ts";
 import { pipeline } from "../../src/engine/pipeline.ts";
 import { SlipwayError } from "../../src/util/errors.ts";
 import { ann, bob, TestEngine } from "../support/engine.ts";
+import { untilStopped } from "./support.ts";
 
 let opened: TestEngine | undefined;
 afterEach(async () => {
@@ -105,10 +106,7 @@ describe("a run", () => {
       const at = await run.now("start");
       await run.step("One", async () => void done.push("one"));
       await run.step("Two", async ({ signal }) => {
-        await Promise.race([
-          gate,
-          new Promise<void>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
-        ]);
+        await Promise.race([gate, untilStopped(signal)]);
         done.push("two");
       });
       return { at };
@@ -165,11 +163,7 @@ describe("a run", () => {
       const owed = await run.owe("instance", { facts: { id: "i-1" } });
       things.exist.add("i-1");
       await owed.created();
-      await run.step(
-        "Wait",
-        ({ signal }) =>
-          new Promise<void>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
-      );
+      await run.step("Wait", ({ signal }) => untilStopped(signal));
     });
     opened = await TestEngine.open({ pipelines: [waits], kinds: [things.kind("instance")] });
     const run = await opened.submit("waits", "stg1");

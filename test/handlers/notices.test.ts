@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { homeView } from "../../handlers/slack/home.ts";
 import { Notices } from "../../handlers/slack/notices.ts";
 import { RUN_ACTIONS } from "../../src/publish/slack-actions.ts";
 import { silent } from "../support/bot.ts";
@@ -38,6 +39,20 @@ describe("a word to one person", () => {
     expect(told).toHaveLength(1);
     expect(told[0]?.body.text).toMatch(/Your environment on \*stg1\* ends/);
     expect(told[0]?.body.blocks).toContain(RUN_ACTIONS.extend);
+  });
+
+  it("has the buttons of what stands there, not of a later run that somebody else waits with", async () => {
+    await surface.command("launch stg1 --keep 10m");
+    await expect.poll(() => stateOf(1), { timeout: 30_000 }).toBe("succeeded");
+    await surface.command("launch stg1", { user_id: "U0GROUPED" });
+    await expect.poll(() => stateOf(2), { timeout: 30_000 }).toBe("queued");
+    begin();
+    await expect.poll(() => toldTo("U0DEV").length, { timeout: 30_000 }).toBe(1);
+    const buttons = [...String(toldTo("U0DEV")[0]?.body.blocks).matchAll(/"value":"(\d+)"/g)];
+    expect(buttons.map(([, run]) => run)).toEqual(["1", "1"]);
+    const home = JSON.stringify(await homeView(surface.bot.services, surface.bot.redact));
+    expect(home).toMatch(new RegExp(`"${RUN_ACTIONS.extend}","value":"1"`));
+    expect(home).not.toMatch(new RegExp(`"${RUN_ACTIONS.extend}","value":"2"`));
   });
 
   it("comes again when the end was moved and is near again; a distant end is not told", async () => {

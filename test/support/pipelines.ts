@@ -73,7 +73,8 @@ export class SmallPipelines {
   async #wait(signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#waiting.push(resolve);
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      if (signal.aborted) reject(signal.reason);
+      else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     });
   }
 }

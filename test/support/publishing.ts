@@ -31,6 +31,8 @@ export type FrontCall = z.infer<typeof callSchema>;
 export class Publishing {
   readonly front: SlackFront;
   readonly send: Send;
+  /** Runs whose message may not be posted in their channel, and why, as often as that was told. */
+  readonly shutOut: (readonly [number, string])[] = [];
   #publisher: Publisher;
   readonly #bot: TestBot;
 
@@ -97,7 +99,14 @@ export class Publishing {
     const shared = { client, budget, redact, log: silent };
     const messages = new Messages(shared);
     const here: CommandServices = { ...services, config: inChannel };
-    const publisher = createSlackPublisher({ ...shared, messages, db: parts.db, services: here, clock });
+    const publisher = createSlackPublisher({
+      ...shared,
+      messages,
+      db: parts.db,
+      services: here,
+      clock,
+      onShutOut: async (run, why) => void this.shutOut.push([run.id, why]),
+    });
     return {
       publisher,
       send: createSender({

@@ -1,4 +1,5 @@
 import { askedAfter } from "../../../commands/lib/asked-first.ts";
+import { type Standing, standingAmong } from "../../../commands/lib/standing.ts";
 import { type Config, formatDuration } from "../../../src/config/index.ts";
 import type { EngineApi, ObligationView, OfferView, RunView, StepView } from "../../../src/engine/types.ts";
 import { runTitle } from "../../../src/publish/run-title.ts";
@@ -24,7 +25,7 @@ export async function runPage(
   return html`<h1>${runTitle(run)} <span class="number">#${run.id}</span> ${badge(run.state)}</h1>
 ${whatHappened(run)}
 ${run.state === "queued" && whatItWaitsFor(config, run, offer, now)}
-<dl class="facts">${factsOf(run, now)}</dl>
+<dl class="facts">${factsOf(run, standingAmong(obligations), now)}</dl>
 ${stepsOf(steps, run, now)}
 ${testsOf(run)}
 ${owedBy(obligations, now)}`;
@@ -61,8 +62,10 @@ function whatItWaitsFor(config: Config, run: RunView, offer: OfferView | null, n
   return html`<p class="box">Its turn has come: ${offer.resource} is reserved for it, which ends ${moment(offer.until, now)}. <code>/stg start ${id}</code> begins it, <code>/stg leave ${id}</code> gives the turn up.</p>`;
 }
 
-function factsOf(run: RunView, now: number): (Markup | null)[] {
-  const { url, keptUntil, instanceId } = run.facts;
+function factsOf(run: RunView, standing: Standing | null, now: number): (Markup | null)[] {
+  const { url, instanceId } = run.facts;
+  // What it keeps, as it is now: a run's own facts know nothing of an extension, nor of the end.
+  const keptUntil = standing?.run === run.id ? standing.until : null;
   const took = run.startedAt === null ? null : formatStepTime((run.endedAt ?? now) - run.startedAt);
   // Once it has failed or was cancelled, the reason is why, and stands above.
   const reason = run.outcome?.fault || run.state === "cancelled" ? null : run.reason;
@@ -74,7 +77,7 @@ function factsOf(run: RunView, now: number): (Markup | null)[] {
     fact("Asked for", moment(run.createdAt, now)),
     fact(run.endedAt === null ? "Running for" : "Took", took),
     fact("Instance", typeof instanceId === "string" ? html`<code>${instanceId}</code>` : null),
-    fact("Kept until", typeof keptUntil === "number" ? moment(keptUntil, now) : null),
+    fact("Kept until", keptUntil === null ? null : moment(keptUntil, now)),
     fact(
       "Address",
       typeof url === "string" && /^https?:/.test(url) ? html`<a href="${url}">${url}</a>` : null,
