@@ -48,7 +48,7 @@ const CONTROLS: readonly Control[] = [
     what: "a rule called closed when AWS failed to close it",
     patch: {
       file: "src/pipelines/owed/ingress.ts",
-      find: "await ec2.closeIngress({ groupId: facts.groupId, ruleId }, { signal })",
+      find: "await ec2.closeIngress({ groupId: facts.groupId, ruleId }, watched(context))",
       replace: 'await Promise.resolve({ kind: "closed" })',
     },
     fault: { ...site, action: "ec2:DescribeImages", mode: "throttle" },

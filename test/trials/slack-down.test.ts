@@ -21,9 +21,9 @@ const WAITS_FOR_EVER: Patch = {
 /** Says something in Slack and goes on when that is done, as a careless step would. */
 const TELLS_FIRST: Patch = {
   file: "src/pipelines/steps/instance.ts",
-  find: "(await region.ec2.describeImage(ami, { signal }))",
+  find: "(await region.ec2.describeImage(ami, watched(step)))",
   replace:
-    "(await fetch(process.env.SLACK_API_URL + 'chat.postMessage', { method: 'POST' }), await region.ec2.describeImage(ami, { signal }))",
+    "(await fetch(process.env.SLACK_API_URL + 'chat.postMessage', { method: 'POST' }), await region.ec2.describeImage(ami, watched(step)))",
 };
 let stand: Stand;
 let door: Door;
