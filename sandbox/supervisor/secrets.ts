@@ -1,8 +1,8 @@
 import { generateKeyPair, randomBytes } from "node:crypto";
 import { promisify } from "node:util";
-import ssh2 from "ssh2";
 import { SEEDED_PASSWORD } from "../sample/settings.ts";
 import { BOT } from "../slack/people.ts";
+import { newSshKeys } from "../ssh-keys.ts";
 
 export interface SandboxSecrets {
   readonly slackBotToken: string;
@@ -25,7 +25,7 @@ export interface SandboxSecrets {
 /** New secrets of every kind, of the shapes that the real ones have. */
 export async function makeSecrets(): Promise<SandboxSecrets> {
   const app = await promisify(generateKeyPair)("rsa", { modulusLength: 2048 });
-  const slot = ssh2.utils.generateKeyPairSync("ed25519", { comment: "slipway sandbox" });
+  const slot = newSshKeys();
   const hex = (bytes: number) => randomBytes(bytes).toString("hex");
   return {
     slackBotToken: `xoxb-${digits(12)}-${digits(13)}-${hex(12)}`,

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import ssh2 from "ssh2";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { newSshKeys } from "../../sandbox/ssh-keys.ts";
 import {
   type AbsenceRecord,
   AwsFault,
@@ -48,7 +49,7 @@ beforeEach(async () => {
 afterEach(() => cloud.close());
 afterAll(() => local.stop());
 
-const HOST_KEY = ssh2.utils.generateKeyPairSync("ed25519");
+const HOST_KEY = newSshKeys();
 const deadline = () => Date.now() + 20_000;
 const soon = () => ({ madeAt: Date.now(), powerOffAt: Date.now() + 3_600_000 });
 

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import ssh2 from "ssh2";
+import { newSshKeys } from "../../sandbox/ssh-keys.ts";
 import { type Cloud, type CloudOptions, createCloud } from "../../src/cloud/index.ts";
 
 /** The local cloud as a process of its own, with real machines behind its wire protocol. */
@@ -23,7 +23,7 @@ export const UNUSED = `${ELB}:targetgroup/unused/0123456789abcde5`;
 export const LISTENER = `${ELB}:listener/app/stg/50dc6c495c0c9188/f2f7dc8efc522ab2`;
 export const RULE = `${ELB}:listener-rule/app/stg/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee`;
 
-const KEY_PAIR = ssh2.utils.generateKeyPairSync("ed25519");
+const KEY_PAIR = newSshKeys();
 /** The key of the key pair `stg`, to log in with. */
 export const LOGIN_KEY = KEY_PAIR.private;
 

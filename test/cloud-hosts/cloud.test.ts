@@ -10,10 +10,10 @@ import {
   ElasticLoadBalancingV2Client,
   RegisterTargetsCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
-import ssh2 from "ssh2";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { startCloud } from "../../sandbox/cloud/start.ts";
+import { newSshKeys } from "../../sandbox/ssh-keys.ts";
 import { buildUserData } from "../../src/cloud/user-data.ts";
 import { KEYS, later, login, run, until } from "./machine-kit.ts";
 import { get, statusOf } from "./web-kit.ts";
@@ -95,7 +95,7 @@ async function launch(ec2: EC2Client, userData?: string) {
 
 test("through the AWS SDK: launch, open the firewall, log in, update, register, serve, terminate", async () => {
   const { cloud, ec2, elb, state } = await account();
-  const hostKey = ssh2.utils.generateKeyPairSync("ed25519");
+  const hostKey = newSshKeys();
   const userData = buildUserData({
     hostKey: { privateKey: hostKey.private, publicKey: hostKey.public },
     deadMan: { madeAt: Date.now(), powerOffAt: Date.now() + 3_600_000 },

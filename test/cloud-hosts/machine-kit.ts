@@ -9,10 +9,11 @@ import { noApplication } from "../../sandbox/cloud/instances/application.ts";
 import type { Application } from "../../sandbox/cloud/instances/index.ts";
 import { Machine } from "../../sandbox/cloud/instances/index.ts";
 import type { InstanceSpec } from "../../sandbox/cloud/ports.ts";
+import { newSshKeys } from "../../sandbox/ssh-keys.ts";
 
 /** A key pair that every test machine lets in, and one that none knows. */
-export const KEYS = ssh2.utils.generateKeyPairSync("ed25519");
-export const OTHER_KEYS = ssh2.utils.generateKeyPairSync("ed25519");
+export const KEYS = newSshKeys();
+export const OTHER_KEYS = newSshKeys();
 
 const undo: (() => Promise<unknown> | unknown)[] = [];
 

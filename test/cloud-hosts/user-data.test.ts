@@ -1,13 +1,13 @@
 import { access, cp, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import ssh2 from "ssh2";
 import { describe, expect, test } from "vitest";
 import { noApplication } from "../../sandbox/cloud/instances/application.ts";
 import { Machine } from "../../sandbox/cloud/instances/index.ts";
+import { newSshKeys } from "../../sandbox/ssh-keys.ts";
 import { buildUserData } from "../../src/cloud/user-data.ts";
 import { boot, later, login, machineSpec, until } from "./machine-kit.ts";
 
-const HOST_KEYS = ssh2.utils.generateKeyPairSync("ed25519");
+const HOST_KEYS = newSshKeys();
 const PUBLIC = HOST_KEYS.public.split(" ")[1];
 
 function keysAsYaml(): string {

@@ -19,10 +19,11 @@ import {
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import ssh2 from "ssh2";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { newSshKeys } from "../../sandbox/ssh-keys.ts";
 import { accountConfig, clientOptions, GROUP, plainLaunch, TARGET_GROUP, until } from "./account.ts";
 
 /** The cloud as a process of its own, with real machines, probes and load balancers behind the wire. */
-const keys = ssh2.utils.generateKeyPairSync("ed25519");
+const keys = newSshKeys();
 const base = mkdtempSync(join(tmpdir(), "cloud-process-"));
 let child: ChildProcess;
 let endpoint: string;

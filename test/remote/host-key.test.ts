@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import ssh2 from "ssh2";
 import { expect, it } from "vitest";
 import { deriveHostKey, fingerprintOf, parsePublicKeyLine } from "../../src/remote/index.ts";
 import { folder } from "./support/folder.ts";
@@ -43,4 +44,22 @@ it("refuses a pin that is no public key line", () => {
   }
   const line = deriveHostKey("a", "b").publicKeyLine;
   expect(parsePublicKeyLine(`${line} comment`).line).toBe(line);
+});
+
+it("derives keys that begin with a zero byte as well as any other: one in 256 does", () => {
+  const pairs = Array.from({ length: 2_000 }, (_, index) => deriveHostKey("master secret", `run ${index}`));
+  const startOf = ({ publicKeyLine }: { publicKeyLine: string }) =>
+    Buffer.from(publicKeyLine.split(" ")[1] ?? "", "base64").at(-32);
+  const awkward = pairs.filter((pair) => startOf(pair) === 0);
+  expect(awkward.length).toBeGreaterThan(0);
+  for (const pair of awkward) {
+    const file = join(folder(), "key");
+    writeFileSync(file, pair.privateKeyOpenSsh, { mode: 0o600 });
+    const computed = execFileSync("ssh-keygen", ["-y", "-f", file], { encoding: "utf8" });
+    expect(computed.trim().split(" ").slice(0, 2).join(" ")).toBe(pair.publicKeyLine);
+  }
+  const unreadable = pairs
+    .flatMap(({ privateKeyOpenSsh, publicKeyLine }) => [privateKeyOpenSsh, publicKeyLine])
+    .filter((text) => ssh2.utils.parseKey(text) instanceof Error);
+  expect(unreadable).toEqual([]);
 });

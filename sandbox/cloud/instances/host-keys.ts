@@ -1,8 +1,9 @@
 import ssh2 from "ssh2";
+import { newSshKeys } from "../../ssh-keys.ts";
 
 /** A new ed25519 key in OpenSSH's private form. */
 export function makeHostKey(): string {
-  return ssh2.utils.generateKeyPairSync("ed25519").private;
+  return newSshKeys().private;
 }
 
 /** The keys that images carry: every machine of one image shows the same one, as real images do. */
