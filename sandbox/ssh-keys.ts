@@ -1,5 +1,4 @@
-import { randomBytes } from "node:crypto";
-import { deriveHostKey } from "../src/remote/index.ts";
+import ssh2 from "ssh2";
 
 export interface SshKeys {
   /** PEM in OpenSSH's own format, unencrypted. */
@@ -9,10 +8,20 @@ export interface SshKeys {
 }
 
 /**
- * A new ed25519 key pair. Not from the SSH library: one in about 250 of those that it makes cannot be read, since it
- * takes a leading zero off the public key (https://github.com/mscdex/ssh2/issues/1513).
+ * A new ed25519 key pair. One in about 250 that the library makes cannot be read, since it takes a leading zero off
+ * the public key (https://github.com/mscdex/ssh2/issues/1513): such a pair is not used.
  */
-export function newSshKeys(): SshKeys {
-  const { privateKeyOpenSsh, publicKeyLine } = deriveHostKey(randomBytes(32), "sandbox");
-  return { private: privateKeyOpenSsh, public: publicKeyLine };
+export function newSshKeys(make: () => SshKeys = makePair): SshKeys {
+  for (;;) {
+    const keys = make();
+    if (isReadable(keys.private) && isReadable(keys.public)) return keys;
+  }
+}
+
+function makePair(): SshKeys {
+  return ssh2.utils.generateKeyPairSync("ed25519", { comment: "slipway sandbox" });
+}
+
+function isReadable(text: string): boolean {
+  return !(ssh2.utils.parseKey(text) instanceof Error);
 }
