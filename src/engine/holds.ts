@@ -33,6 +33,8 @@ export async function lockResource(
     reason: options.reason ?? (isOwn(lease, by) ? lease.reason : null),
     since: lease.mode === "free" ? options.now : lease.since,
     until: lease.mode === "kept" ? lease.until : options.until,
+    // A lock that lies under what is kept is its former holder's: it does not come back after a take-over.
+    prior: isOwn(lease, by) ? lease.prior : null,
   };
   await saveLease(trx, locked);
   return { refused: false, lease: locked, previousHolder };

@@ -141,6 +141,14 @@ describe("a kept environment", () => {
       expect(await opened.engine.leases(["stg1"])).toMatchObject(locked);
     });
 
+    it("loses the lock to whoever takes it over by force", async () => {
+      const tested = await keptOverLock();
+      const taken = await tested.engine.lock("stg1", bob, { until: null, reason: null, force: true });
+      expect(taken).toMatchObject({ refused: false, previousHolder: ann });
+      await tested.ended((await tested.submit("terminate", "stg1", {}, bob)).id);
+      expect(await tested.engine.leases(["stg1"])).toMatchObject([{ mode: "free", holder: null }]);
+    });
+
     it("takes the lock along when its holder gives the slot up", async () => {
       const tested = await keptOverLock();
       await tested.engine.unlock("stg1", ann, { force: false });

@@ -5,7 +5,17 @@ import type { TranscriptMessage } from "../../sandbox/slack/transcript.ts";
 import { sleep } from "../../src/util/clock.ts";
 import { leftInCloud } from "../crash/support/cloud.ts";
 import { Gate } from "./support/gate.ts";
-import { ask, eventually, messageOf, runOf, runsOf, slotOf, toldTo, untilSlot } from "./support/scene.ts";
+import {
+  allEnded,
+  ask,
+  eventually,
+  messageOf,
+  runOf,
+  runsOf,
+  slotOf,
+  toldTo,
+  untilSlot,
+} from "./support/scene.ts";
 import { Stand } from "./support/stand.ts";
 
 /**
@@ -33,12 +43,7 @@ afterAll(async () => {
 }, 60_000);
 afterEach(async () => {
   gate.open();
-  await eventually(
-    "all runs ended",
-    () => runsOf(stand),
-    (runs) => runs.every(({ state }) => ["succeeded", "failed", "cancelled"].includes(state)),
-    4 * OFFER_FOR_MS,
-  );
+  await allEnded(stand, 4 * OFFER_FOR_MS);
 }, 150_000);
 
 /** A run at work on stg1, and one of each of these behind it, which have waited long; then the first one ends. */

@@ -5,7 +5,7 @@ import { bareEnvironment } from "../../sandbox/supervisor/environment.ts";
 import { databaseOf } from "../crash/support/bot.ts";
 import { leftInCloud } from "../crash/support/cloud.ts";
 import { Gate } from "./support/gate.ts";
-import { ask, eventually, runOf, runsOf, slotOf, toldTo, untilSlot } from "./support/scene.ts";
+import { allEnded, ask, eventually, runOf, runsOf, slotOf, toldTo, untilSlot } from "./support/scene.ts";
 import { Stand } from "./support/stand.ts";
 
 const gate = new Gate();
@@ -20,11 +20,7 @@ afterAll(async () => {
 }, 60_000);
 afterEach(async () => {
   gate.open();
-  await eventually(
-    "all runs ended",
-    () => runsOf(stand),
-    (runs) => runs.every(({ state }) => ["succeeded", "failed", "cancelled"].includes(state)),
-  );
+  await allEnded(stand);
 });
 
 const gatePath = /Gate$/;

@@ -146,6 +146,17 @@ export async function eventually<T>(
   }
 }
 
+/** Waits until no run is queued or under way. */
+export async function allEnded(stand: Stand, withinMs = PATIENCE_MS): Promise<void> {
+  const ends = ["succeeded", "failed", "cancelled"];
+  await eventually(
+    "all runs ended",
+    () => runsOf(stand),
+    (runs) => runs.every(({ state }) => ends.includes(state)),
+    withinMs,
+  );
+}
+
 export async function untilSlot(stand: Stand, name: string, state: string, withinMs = PATIENCE_MS) {
   return await eventually(
     `${name} ${state}`,
