@@ -2,7 +2,7 @@ import type { CloudRegion, Owner } from "../../cloud/index.ts";
 import { type Cloud, ownerTags, TAG } from "../../cloud/index.ts";
 import type { ObligationKind } from "../../engine/obligation.ts";
 import type { JsonObject } from "../../util/json.ts";
-import { watched } from "../steps/aws.ts";
+import { watched } from "../watched.ts";
 import { OWED } from "./kinds.ts";
 
 type Ec2 = CloudRegion["cleanup"]["ec2"];

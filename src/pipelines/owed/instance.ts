@@ -20,7 +20,7 @@ import { sleep } from "../../util/clock.ts";
 import { messageOf } from "../../util/errors.ts";
 import { formatTime } from "../../util/format.ts";
 import type { JsonObject } from "../../util/json.ts";
-import { watched } from "../steps/aws.ts";
+import { watched } from "../watched.ts";
 import { OWED } from "./kinds.ts";
 
 /** That AWS had definitely no room for an attempt, and where there may be some. */

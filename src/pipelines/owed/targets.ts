@@ -11,7 +11,7 @@ import {
 } from "../../cloud/index.ts";
 import type { DischargeContext, ObligationKind } from "../../engine/obligation.ts";
 import type { JsonObject } from "../../util/json.ts";
-import { watched } from "../steps/aws.ts";
+import { watched } from "../watched.ts";
 import { OWED } from "./kinds.ts";
 
 export type TargetJson = Target & JsonObject;

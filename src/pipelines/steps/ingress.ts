@@ -4,7 +4,7 @@ import type { JsonObject } from "../../util/json.ts";
 import { type IngressFacts, ingressRequest, ingressShareKey } from "../owed/ingress.ts";
 import { OWED } from "../owed/kinds.ts";
 import type { SlotContext } from "../services.ts";
-import { watched } from "./aws.ts";
+import { watched } from "../watched.ts";
 
 /** Opens the SSH port for the bot, as a step of the run. */
 export async function openIngress(run: Run, context: SlotContext): Promise<void> {

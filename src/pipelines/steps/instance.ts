@@ -23,7 +23,7 @@ import type { JsonObject } from "../../util/json.ts";
 import type { InstanceFacts, Refused } from "../owed/instance.ts";
 import { OWED } from "../owed/kinds.ts";
 import type { SlotContext } from "../services.ts";
-import { watched } from "./aws.ts";
+import { watched } from "../watched.ts";
 import { findLateLaunch } from "./late-launch.ts";
 import { noCapacity, type Refusal } from "./no-capacity.ts";
 

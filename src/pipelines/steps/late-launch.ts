@@ -9,7 +9,7 @@ import {
 import type { Step } from "../../engine/step.ts";
 import { sleep } from "../../util/clock.ts";
 import type { InstanceFacts } from "../owed/instance.ts";
-import { watched } from "./aws.ts";
+import { watched } from "../watched.ts";
 
 const LOOK_PAUSE_MS = 2_000;
 

@@ -3,7 +3,7 @@ import type { Run } from "../../engine/run.ts";
 import type { Step } from "../../engine/step.ts";
 import { messageOf, SlipwayError } from "../../util/errors.ts";
 import type { SlotContext } from "../services.ts";
-import { watched } from "./aws.ts";
+import { watched } from "../watched.ts";
 
 /** AWS may be asked for so long; a run that can do without its answer goes on then. In ms. */
 const ASKED_FOR_MS = 60_000;

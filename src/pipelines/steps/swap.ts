@@ -15,7 +15,7 @@ import type { JsonObject } from "../../util/json.ts";
 import { OWED } from "../owed/kinds.ts";
 import type { ForwardFacts, OldTargetsFacts, TargetFacts, TargetJson } from "../owed/targets.ts";
 import type { SlotContext } from "../services.ts";
-import { watched } from "./aws.ts";
+import { watched } from "../watched.ts";
 import { refuseForeignTargets } from "./foreign-targets.ts";
 
 /** AWS stops sending new requests to a draining target at once; this is for its own view to catch up. In ms. */

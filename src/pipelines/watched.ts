@@ -1,4 +1,4 @@
-import { type CallOptions, troubleText } from "../../cloud/index.ts";
+import { type CallOptions, troubleText } from "../cloud/index.ts";
 
 /** A step, or the attempt at an obligation. */
 interface Watched {
