@@ -78,6 +78,23 @@ export class Budget {
   }
 }
 
+/** The bot's own limit: later there is room. Nothing was sent. */
+export class BudgetSpent extends Error {
+  /** Seconds, as Slack's own refusals have it. */
+  readonly retryAfter: number;
+
+  constructor(waitMs: number) {
+    super("as many calls of Slack as a minute allows have been made");
+    this.retryAfter = waitMs / 1_000;
+  }
+}
+
+/** Throws BudgetSpent when a call has to wait. */
+export function demandRoom(budget: Budget, method: BudgetedMethod, channel: string | null = null): void {
+  const wait = budget.wait(method, channel);
+  if (wait > 0) throw new BudgetSpent(wait);
+}
+
 /** Makes a call, counted; when Slack asks for a pause, all callers of the method keep it. */
 export async function withinBudget<T>(
   budget: Budget,

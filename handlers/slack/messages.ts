@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import { cutText } from "../../src/util/format.ts";
 import type { Redactor } from "../../src/util/redact.ts";
-import { type Budget, type BudgetedMethod, withinBudget } from "./budget.ts";
+import { type Budget, type BudgetedMethod, demandRoom, withinBudget } from "./budget.ts";
 import { slackErrorOf } from "./directory.ts";
 
 /** Slack refuses to update a message with more than 4,000 characters. */
@@ -141,7 +141,7 @@ export class Messages {
   /** The same for what was said to one person: their conversation with the bot must be asked for. */
   async findDirect(user: string, mark: Mark, since: number): Promise<string | null> {
     const opened = await this.#unlessForbidden(() =>
-      this.#call("conversations.open", null, () => this.#client.conversations.open({ users: user })),
+      this.#look("conversations.open", () => this.#client.conversations.open({ users: user })),
     );
     const channel = opened?.channel?.id;
     return channel === undefined ? null : await this.find(channel, mark, since, null);
@@ -171,10 +171,8 @@ export class Messages {
       const page = { channel, limit: PAGE, include_all_metadata: true, ...(cursor && { cursor }) };
       const answer = await this.#unlessForbidden(() =>
         threadTs === null
-          ? this.#call("conversations.history", null, () =>
-              this.#client.conversations.history({ ...page, oldest }),
-            )
-          : this.#call("conversations.replies", null, () =>
+          ? this.#look("conversations.history", () => this.#client.conversations.history({ ...page, oldest }))
+          : this.#look("conversations.replies", () =>
               this.#client.conversations.replies({ ...page, ts: threadTs }),
             ),
       );
@@ -184,6 +182,12 @@ export class Messages {
       if (!cursor) return null;
     }
     return null;
+  }
+
+  /** Looking can wait. Throws BudgetSpent when it must. */
+  #look<T>(method: BudgetedMethod, call: () => Promise<T>): Promise<T> {
+    demandRoom(this.#budget, method);
+    return this.#call(method, null, call);
   }
 
   /** Null where Slack will not let the bot look, whenever it asks. */

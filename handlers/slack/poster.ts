@@ -11,7 +11,7 @@ import { messageOf } from "../../src/util/errors.ts";
 import type { Redactor } from "../../src/util/redact.ts";
 import { runPicture } from "../timeline.ts";
 import { Backoff, isWorthSaying } from "./backoff.ts";
-import type { Budget } from "./budget.ts";
+import { type Budget, BudgetSpent } from "./budget.ts";
 import { type Content, isDefinite, type Messages, shutOutBy } from "./messages.ts";
 import { Pictures } from "./pictures.ts";
 import { blank, contentOf, HOPELESS_ID, hashOf, isHopeless, originOf, SURFACE, TELL_FOR_MS } from "./rows.ts";
@@ -84,6 +84,7 @@ export class Poster {
       if (next === 0 || next === null) this.#backoff.worked(run.id);
       return next;
     } catch (error) {
+      if (error instanceof BudgetSpent) return Math.ceil(error.retryAfter * 1_000);
       const times = this.#backoff.failed(run.id);
       if (isWorthSaying(times)) {
         this.#options.log.warn(

@@ -6,7 +6,7 @@ import type { Send, Sent } from "../../src/engine/outbox.ts";
 import type { Clock } from "../../src/util/clock.ts";
 import { messageOf } from "../../src/util/errors.ts";
 import { cutText } from "../../src/util/format.ts";
-import { type Budget, withinBudget } from "./budget.ts";
+import { type Budget, demandRoom, withinBudget } from "./budget.ts";
 import { retryAfterMsOf, slackErrorOf } from "./directory.ts";
 import type { Mark, Messages } from "./messages.ts";
 
@@ -82,17 +82,6 @@ interface Attempt {
 }
 const OUTBOX = "outbox";
 
-/** The bot's own limit: a moment later there is room. */
-class TooSoon extends Error {
-  readonly retryAfter: number;
-
-  constructor(ms: number) {
-    super("too many messages at once");
-    // Seconds, as Slack's own refusals have it.
-    this.retryAfter = ms / 1_000;
-  }
-}
-
 export interface SenderParts {
   readonly client: webApi.WebClient;
   readonly budget: Budget;
@@ -117,8 +106,7 @@ export function createSender(
     mark: Mark,
     blocks: readonly KnownBlock[] = [],
   ): Promise<void> => {
-    const wait = budget.wait("chat.postMessage", channel);
-    if (wait > 0) throw new TooSoon(wait);
+    demandRoom(budget, "chat.postMessage", channel);
     await messages.say(channel, text, mark, blocks);
   };
   const byResponseUrl = async (url: string | null, type: "ephemeral" | "in_channel", text: string) => {
@@ -144,8 +132,7 @@ export function createSender(
   ): Promise<void> => {
     if (unlessShown !== undefined && (await isShown(unlessShown, channel))) return;
     if (await byResponseUrl(responseUrl, "ephemeral", text)) return;
-    const wait = budget.wait("chat.postEphemeral");
-    if (wait > 0) throw new TooSoon(wait);
+    demandRoom(budget, "chat.postEphemeral");
     try {
       await withinBudget(budget, "chat.postEphemeral", null, () =>
         client.chat.postEphemeral({ channel, user, text }),

@@ -13,6 +13,7 @@ const messageSchema = z.looseObject({
   reply_count: z.number().optional(),
   thread_ts: z.string().optional(),
   files: z.array(z.unknown()).optional(),
+  metadata: z.unknown().optional(),
 });
 type EmulatedMessage = z.infer<typeof messageSchema>;
 const listSchema = z.object({ messages: z.array(messageSchema) });
@@ -42,6 +43,8 @@ export interface TranscriptMessage {
   readonly editedTs: string | null;
   readonly onlyFor: string | null;
   readonly files: readonly unknown[];
+  /** What its author noted with it, which no person sees. */
+  readonly metadata: unknown;
   readonly thread: readonly TranscriptMessage[];
 }
 
@@ -125,7 +128,11 @@ export class Transcript {
 
   /** Oldest first. */
   async read(channel: string): Promise<readonly TranscriptMessage[]> {
-    const history = await this.#slack.call("conversations.history", { channel, limit: 1000 });
+    const history = await this.#slack.call("conversations.history", {
+      channel,
+      limit: 1000,
+      include_all_metadata: true,
+    });
     const own = listSchema.parse(history).messages.filter((message) => message.subtype !== "channel_name");
     const shown = await Promise.all(own.map(async (message) => this.#withThread(channel, message)));
     const extras = this.#extras.filter((extra) => extra.channel === channel && extra.threadTs === undefined);
@@ -136,7 +143,11 @@ export class Transcript {
     const extras = this.#extras.filter((extra) => extra.channel === channel && extra.threadTs === message.ts);
     let replies: readonly TranscriptMessage[] = [];
     if ((message.reply_count ?? 0) > 0) {
-      const answer = await this.#slack.call("conversations.replies", { channel, ts: message.ts });
+      const answer = await this.#slack.call("conversations.replies", {
+        channel,
+        ts: message.ts,
+        include_all_metadata: true,
+      });
       const all = listSchema.parse(answer).messages.filter((reply) => reply.ts !== message.ts);
       replies = all.map((reply) => ofEmulated(reply, []));
     }
@@ -156,6 +167,7 @@ function ofEmulated(message: EmulatedMessage, thread: readonly TranscriptMessage
     editedTs: message.edited?.ts ?? null,
     onlyFor: null,
     files: message.files ?? [],
+    metadata: message.metadata ?? null,
     thread,
   };
 }
@@ -171,6 +183,7 @@ function ofExtra(extra: ExtraMessage): TranscriptMessage {
     editedTs: extra.editedTs ?? null,
     onlyFor: extra.onlyFor,
     files: [],
+    metadata: null,
     thread: [],
   };
 }

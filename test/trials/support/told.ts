@@ -1,27 +1,18 @@
-import { webApi } from "@slack/bolt";
-import { calls } from "../../../sandbox/client.ts";
+import { calls, messages } from "../../../sandbox/client.ts";
 import type { Call } from "../../../sandbox/front/calls.ts";
 import { eventually, messageOf } from "./scene.ts";
 import type { Stand } from "./stand.ts";
 
-/** What a bot's messages are known by: `message` and `stage:…` of each run, and the outbox's own. */
+/**
+ * What a bot's messages are known by: `message` and `stage:…` of each run, and the outbox's own. Read past Slack's
+ * front: what is counted there is what the bot asks for.
+ */
 export async function marks(stand: Stand): Promise<string[]> {
-  const { api, botToken, channel } = stand.yard.json.slack;
-  const client = new webApi.WebClient(botToken, { slackApiUrl: api });
-  const { messages } = await client.conversations.history({
-    channel,
-    limit: 200,
-    include_all_metadata: true,
-  });
-  const all = [...(messages ?? [])];
-  for (const { ts, reply_count: count } of messages ?? []) {
-    if (ts === undefined || !count) continue;
-    const thread = await client.conversations.replies({ channel, ts, include_all_metadata: true });
-    all.push(...(thread.messages ?? []).filter((reply) => reply.ts !== ts));
-  }
+  const all = (await messages(stand.yard.json)).flatMap((message) => [message, ...message.thread]);
   return all.flatMap(({ metadata }) => {
-    const payload = metadata?.event_payload as { of?: string; keys?: string } | undefined;
-    return (payload?.keys ?? "").split("\n").flatMap((key) => (key === "" ? [] : [`${payload?.of} ${key}`]));
+    const said = metadata as { event_payload?: { of?: string; keys?: string } } | null;
+    const { of, keys = "" } = said?.event_payload ?? {};
+    return keys.split("\n").flatMap((key) => (key === "" ? [] : [`${of} ${key}`]));
   });
 }
 
