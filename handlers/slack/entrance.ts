@@ -19,6 +19,7 @@ import type { JsonObject } from "../../src/util/json.ts";
 import { readBody } from "../http/body.ts";
 import { slackLogger } from "./client.ts";
 import { slashCommand } from "./command.ts";
+import type { Objections } from "./objections.ts";
 
 export const SLACK_SOURCE = "slack";
 /** Far above anything that Slack sends; below what could hurt. */
@@ -29,6 +30,8 @@ const TIMESTAMP_SLACK_S = 300;
 export interface Intake {
   /** The key by which a repeated delivery is known; null: nothing in it is for us. */
   keyOf(body: JsonObject): string | null;
+  /** What is said of a form at once instead of storing it; null: nothing. */
+  objections(body: JsonObject): Objections | null;
   /** Called after an event has been stored, e.g. to look its author up early. */
   stored?(body: JsonObject): void;
 }
@@ -41,6 +44,8 @@ function sink(inbox: Inbox, intake: Intake, log: Logger): App {
   const processEvent = async ({ body, ack }: ReceiverEvent): Promise<void> => {
     // Slack's old verification token is a secret that nothing here needs.
     const { token: _, ...payload } = body as JsonObject;
+    const objections = intake.objections(payload);
+    if (objections !== null) return await ack({ response_action: "errors", errors: objections });
     const key = intake.keyOf(payload);
     if (key !== null) {
       const accepted = await inbox

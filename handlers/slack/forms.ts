@@ -88,10 +88,18 @@ export const viewSubmission = z.object({
 });
 export type ViewSubmission = z.infer<typeof viewSubmission>;
 
-/** The words of the command that a form stands for; null for a form of another app's or version's. */
-export function wordsOfForm({ view }: ViewSubmission): readonly string[] | null {
+/** Where and for how long, as a form says it; null: it does not. */
+export function fieldsOfForm({ view }: ViewSubmission): { slot: string | null; keep: string | null } {
   const said = (name: string) => givenIn(view.state.values[name]?.[name]);
   const slot = said("slot");
+  return { slot: slot === FIRST_FREE ? null : slot, keep: said("keep") };
+}
+
+/** The words of the command that a form stands for; null for a form of another app's or version's. */
+export function wordsOfForm(submission: ViewSubmission): readonly string[] | null {
+  const { view } = submission;
+  const said = (name: string) => givenIn(view.state.values[name]?.[name]);
+  const { slot, keep } = fieldsOfForm(submission);
   const given = (name: string, value: string | null) => (value === null ? [] : [`--${name}=${value}`]);
   if (view.callback_id === FORMS.lock)
     return [
@@ -103,10 +111,10 @@ export function wordsOfForm({ view }: ViewSubmission): readonly string[] | null 
   if (view.callback_id !== FORMS.launch) return null;
   return [
     "launch",
-    ...(slot === null || slot === FIRST_FREE ? [] : [slot]),
+    ...(slot === null ? [] : [slot]),
     ...commitWords(said("what")),
     ...given("tests", said("tests")),
-    ...given("keep", said("keep")),
+    ...given("keep", keep),
     ...given("reason", said("reason")),
   ];
 }

@@ -26,6 +26,7 @@ import {
 import { formView, viewSubmission } from "./forms.ts";
 import { Home } from "./home.ts";
 import { Messages } from "./messages.ts";
+import { objectionsTo } from "./objections.ts";
 import { isShown } from "./rows.ts";
 import { createSender } from "./sender.ts";
 import { Stories } from "./stories.ts";
@@ -131,6 +132,7 @@ export function createSlack(options: SlackOptions): Slack {
       };
       const intake: Intake = {
         keyOf: (body) => deliveryKey(body, EVENTS),
+        objections: (body) => objectionsTo(body, services.config().config),
         stored: (body) => {
           const command = slashCommand.safeParse(body);
           // Looked up while earlier commands are still being handled.

@@ -65,6 +65,20 @@ async function openHome(user: string): Promise<Record<string, string>> {
   return { ...calls.at(-1)?.body };
 }
 
+/** From here on the slots are these, each with its longest life. */
+function allowing(maxTtls: Readonly<Record<string, string>>): Readonly<Record<string, unknown>> {
+  const { services } = surface.bot;
+  const before = services.config();
+  const slots = Object.fromEntries(
+    Object.entries(maxTtls).map(([name, written]) => [
+      name,
+      { ...before.config.slots[name], maxTtl: parseDuration(written) },
+    ]),
+  );
+  Object.assign(services, { config: () => ({ ...before, config: { ...before.config, slots } }) });
+  return slots;
+}
+
 const firstRun = async () => await surface.bot.services.engine.run(1);
 
 describe("a form", () => {
@@ -105,15 +119,7 @@ describe("a form", () => {
     [{ stg1: "24h", stg2: "24h" }, ["1h", "2h", "4h", "8h", "24h"]],
     [{ stg1: "40m", stg2: "20m" }, ["40m"]],
   ])("offers to keep for no longer than a slot allows: %o", async (maxTtls, offered) => {
-    const { services } = surface.bot;
-    const before = services.config();
-    const slots = Object.fromEntries(
-      Object.entries(maxTtls).map(([name, written]) => [
-        name,
-        { ...before.config.slots[name], maxTtl: parseDuration(written) },
-      ]),
-    );
-    Object.assign(services, { config: () => ({ ...before, config: { ...before.config, slots } }) });
+    const slots = allowing(maxTtls);
     for (const slot of Object.keys(slots)) await surface.bot.say(`lock ${slot}`, { person: dev2 });
     await surface.command("launch");
     const [opened] = await surface.slack.called("views.open");
@@ -129,6 +135,25 @@ describe("a form", () => {
     const allows = Object.keys(slots).filter((name) => !offered.at(-1)?.includes(`not on ${name}`));
     if (offered.length > 1) expect((await firstRun())?.candidates).toEqual(allows);
     expect(await surface.bot.say("launch --keep 25h")).toMatchObject({ reasonCode: "max_ttl_reached" });
+  });
+
+  it.each([
+    ["a time that the chosen slot does not allow", "stg1", "4h", "keep", "stg1 is kept for at most 2h"],
+    ["a slot that is gone meanwhile", "stg2", "1h", "slot", "stg2 is no longer a slot here"],
+  ])("stays open on %s, with what is wrong, and can be sent again", async (_, slot, keep, field, wrong) => {
+    allowing({ stg1: "2h" });
+    const view = "V-mended";
+    const answer = await submit("launch", { slot: picked(slot), keep: picked(keep) }, { view });
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual({
+      response_action: "errors",
+      errors: { [field]: expect.stringContaining(wrong) },
+    });
+    // The control: what is allowed is taken, and closes the form.
+    const mended = await submit("launch", { slot: picked("stg1"), keep: picked("2h") }, { view });
+    expect(await mended.text()).toBe("");
+    await expect.poll(() => surface.bot.runCount(), { timeout: 30_000 }).toBe(1);
+    expect(await firstRun()).toMatchObject({ id: 1, candidates: ["stg1"] });
   });
 
   it("sent twice has one effect, and locks for its author", async () => {
