@@ -136,7 +136,7 @@ export async function clearEarlier(
     "cleanup_unconfirmed",
     `What stood on ${fence.resource} before could not be removed: ${faults.join(", ")}`,
     {
-      remedy: `Cleanup goes on by itself, and ends what was to take its place too: nothing launches on ${fence.resource} before it is confirmed. See why it fails, then begin again.`,
+      remedy: `Cleanup goes on by itself; nothing launches on ${fence.resource} before it is confirmed. See why it fails, then begin again.`,
     },
   );
 }

@@ -1,27 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import {
-  type Cloud,
-  type CloudRegion,
-  untilDeregistered,
-  untilDraining,
-  untilHealthy,
-} from "../../src/cloud/index.ts";
-import { type Answer, elbAnswer, elbError, RawAws, REGION, targetsAnswer } from "./raw-aws.ts";
+import { describe, expect, it } from "vitest";
+import { untilDeregistered, untilDraining, untilHealthy } from "../../src/cloud/index.ts";
+import { type Answer, elbAnswer, elbError, targetsAnswer } from "./raw-aws.ts";
+import { standIn } from "./stand-in.ts";
 
-let aws: RawAws;
-let cloud: Cloud;
-let region: CloudRegion;
-
-beforeAll(async () => {
-  aws = await RawAws.start();
-});
-beforeEach(() => {
-  aws.calls.length = 0;
-  cloud = aws.cloud();
-  region = cloud.region(REGION);
-});
-afterEach(() => cloud.close());
-afterAll(() => aws.stop());
+const stand = standIn();
 
 const ARN = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/stg1/0123456789abcde1";
 const BLUE = ARN.replace("stg1", "blue");
@@ -45,7 +27,7 @@ describe("target groups", () => {
   );
 
   it("are read with their attributes", async () => {
-    aws.answer(({ action }) =>
+    stand.aws.answer(({ action }) =>
       action === "DescribeTargetGroups"
         ? group
         : attributes(
@@ -53,7 +35,7 @@ describe("target groups", () => {
               "<Key>deregistration_delay.timeout_seconds</Key><Value>20</Value></member></Attributes>",
           ),
     );
-    expect(await region.balancing.describeTargetGroup(ARN)).toMatchObject({
+    expect(await stand.region.balancing.describeTargetGroup(ARN)).toMatchObject({
       name: "stg1",
       targetType: "instance",
       port: 80,
@@ -64,8 +46,10 @@ describe("target groups", () => {
   });
 
   it("have AWS's defaults where it leaves members out", async () => {
-    aws.answer(({ action }) => (action === "DescribeTargetGroups" ? bare : attributes("<Attributes/>")));
-    expect(await region.balancing.describeTargetGroup(ARN)).toMatchObject({
+    stand.aws.answer(({ action }) =>
+      action === "DescribeTargetGroups" ? bare : attributes("<Attributes/>"),
+    );
+    expect(await stand.region.balancing.describeTargetGroup(ARN)).toMatchObject({
       targetType: "instance",
       healthCheck: { enabled: true, intervalSeconds: 30 },
       deregistrationDelaySeconds: 300,
@@ -76,7 +60,7 @@ describe("target groups", () => {
 
 describe("targets", () => {
   it("are listed with port, state and reason", async () => {
-    aws.answer(
+    stand.aws.answer(
       targetsAnswer([
         { id: "i-1", port: 8080, state: "healthy" },
         {
@@ -87,7 +71,7 @@ describe("targets", () => {
         },
       ]),
     );
-    const targets = await region.balancing.targets(ARN);
+    const targets = await stand.region.balancing.targets(ARN);
     expect(targets).toEqual([
       { id: "i-1", port: 8080, state: "healthy", reason: undefined, description: undefined },
       {
@@ -98,8 +82,8 @@ describe("targets", () => {
         description: "Health checks failed with these codes: [502]",
       },
     ]);
-    aws.answer(targetsAnswer([]));
-    expect(await region.balancing.targets(ARN)).toEqual([]);
+    stand.aws.answer(targetsAnswer([]));
+    expect(await stand.region.balancing.targets(ARN)).toEqual([]);
   });
 
   it("are not taken for none when the answer cannot be read", async () => {
@@ -108,20 +92,20 @@ describe("targets", () => {
       { body: "<html><body>Maintenance</body></html>" },
       targetsAnswer([{ id: "i-1", state: "dreaming" }]),
     ]) {
-      aws.answer(answer);
-      await expect(region.balancing.targets(ARN)).rejects.toMatchObject({ kind: "garbage" });
+      stand.aws.answer(answer);
+      await expect(stand.region.balancing.targets(ARN)).rejects.toMatchObject({ kind: "garbage" });
     }
   });
 
   it("are registered and deregistered by exact Id and Port; none at all asks nothing", async () => {
-    aws.answer(({ action }) => elbAnswer(action, ""));
+    stand.aws.answer(({ action }) => elbAnswer(action, ""));
     const targets = [
       { id: "i-1", port: 80 },
       { id: "10.0.0.1", port: 81, zone: "all" },
     ];
-    await region.balancing.register(ARN, targets);
-    await region.balancing.deregister(ARN, targets);
-    for (const call of aws.calls) {
+    await stand.region.balancing.register(ARN, targets);
+    await stand.region.balancing.deregister(ARN, targets);
+    for (const call of stand.aws.calls) {
       expect(call.parameters).toMatchObject({
         TargetGroupArn: ARN,
         "Targets.member.1.Id": "i-1",
@@ -129,22 +113,22 @@ describe("targets", () => {
         "Targets.member.2.AvailabilityZone": "all",
       });
     }
-    await region.balancing.register(ARN, []);
-    await region.balancing.deregister(ARN, []);
-    expect(aws.calls).toHaveLength(2);
+    await stand.region.balancing.register(ARN, []);
+    await stand.region.balancing.deregister(ARN, []);
+    expect(stand.aws.calls).toHaveLength(2);
   });
 
   it("that AWS calls invalid are deregistered if they are not registered", async () => {
     const invalid = elbError("InvalidTarget", "The following targets are not in a running state");
     const targets = [{ id: "i-1", port: 80 }];
     const answers = (left: Answer) =>
-      aws.answer(({ action }) => (action === "DeregisterTargets" ? invalid : left));
+      stand.aws.answer(({ action }) => (action === "DeregisterTargets" ? invalid : left));
     answers(targetsAnswer([{ id: "i-1", port: 81, state: "healthy" }]));
-    await region.balancing.deregister(ARN, targets);
+    await stand.region.balancing.deregister(ARN, targets);
     answers(targetsAnswer([{ id: "i-1", port: 80, state: "draining" }]));
-    await region.balancing.deregister(ARN, targets);
+    await stand.region.balancing.deregister(ARN, targets);
     answers(targetsAnswer([{ id: "i-1", port: 80, state: "unhealthy" }]));
-    await expect(region.balancing.deregister(ARN, targets)).rejects.toMatchObject({
+    await expect(stand.region.balancing.deregister(ARN, targets)).rejects.toMatchObject({
       awsCode: "InvalidTarget",
     });
   });
@@ -154,25 +138,27 @@ describe("waiting for targets", () => {
   const target = { id: "i-1", port: 80 };
 
   it("asks once per group for all who wait, and ends as soon as each is healthy", async () => {
-    aws.answer((_, before) => {
+    stand.aws.answer((_, before) => {
       const state = before === 0 ? "initial" : "healthy";
       return targetsAnswer(Array.from({ length: 10 }, (_none, n) => ({ id: `i-${n}`, state })));
     });
     const waiting = Array.from({ length: 10 }, (_, n) =>
-      region.poller.target(ARN, { id: `i-${n}`, port: 80 }, untilHealthy(ARN), { deadline: deadline() }),
+      stand.region.poller.target(ARN, { id: `i-${n}`, port: 80 }, untilHealthy(ARN), {
+        deadline: deadline(),
+      }),
     );
     for (const health of await Promise.all(waiting)) expect(health.state).toBe("healthy");
-    expect(aws.count("DescribeTargetHealth")).toBe(2);
+    expect(stand.aws.count("DescribeTargetHealth")).toBe(2);
   });
 
   it("keeps two registrations of one instance apart", async () => {
-    aws.answer(
+    stand.aws.answer(
       targetsAnswer([
         { id: "i-1", port: 81, state: "unused", reason: "Target.InvalidState" },
         { id: "i-1", port: 80, state: "healthy" },
       ]),
     );
-    const health = await region.poller.target(ARN, target, untilHealthy(ARN), { deadline: deadline() });
+    const health = await stand.region.poller.target(ARN, target, untilHealthy(ARN), { deadline: deadline() });
     expect(health).toMatchObject({ port: 80, state: "healthy" });
   });
 
@@ -181,29 +167,29 @@ describe("waiting for targets", () => {
     ["Target.InvalidState", "target_invalid_state"],
     ["Target.IpUnusable", "target_ip_unusable"],
   ])("fails at once with %s", async (reason, code) => {
-    aws.answer(targetsAnswer([{ id: "i-1", state: "unused", reason, description: "see there" }]));
-    const waiting = region.poller.target(ARN, target, untilHealthy(ARN), { deadline: deadline() });
+    stand.aws.answer(targetsAnswer([{ id: "i-1", state: "unused", reason, description: "see there" }]));
+    const waiting = stand.region.poller.target(ARN, target, untilHealthy(ARN), { deadline: deadline() });
     await expect(waiting).rejects.toMatchObject({ code, remedy: expect.stringMatching(/./) });
-    expect(aws.count("DescribeTargetHealth")).toBe(1);
+    expect(stand.aws.count("DescribeTargetHealth")).toBe(1);
   });
 
   it("waits while unhealthy, and says why at the deadline", async () => {
-    aws.answer(
+    stand.aws.answer(
       targetsAnswer([
         { id: "i-1", state: "unhealthy", reason: "Target.Timeout", description: "Request timed out" },
       ]),
     );
     const options = { deadline: Date.now() + 3_000, what: "healthy" };
-    await expect(region.poller.target(ARN, target, untilHealthy(ARN), options)).rejects.toMatchObject({
+    await expect(stand.region.poller.target(ARN, target, untilHealthy(ARN), options)).rejects.toMatchObject({
       code: "target_wait_timeout",
       message: expect.stringContaining("unhealthy (Target.Timeout: Request timed out)"),
     });
-    expect(aws.count("DescribeTargetHealth")).toBeGreaterThan(1);
+    expect(stand.aws.count("DescribeTargetHealth")).toBeGreaterThan(1);
   });
 
   it("of a group that does not exist ends at once", async () => {
-    aws.answer(elbError("TargetGroupNotFound", "One or more target groups not found"));
-    const waiting = region.poller.target(ARN, target, untilHealthy(ARN), { deadline: deadline() });
+    stand.aws.answer(elbError("TargetGroupNotFound", "One or more target groups not found"));
+    const waiting = stand.region.poller.target(ARN, target, untilHealthy(ARN), { deadline: deadline() });
     await expect(waiting).rejects.toMatchObject({ kind: "not_found" });
   });
 
@@ -213,11 +199,11 @@ describe("waiting for targets", () => {
       targetsAnswer([{ id: "i-1", state: "draining" }]),
       targetsAnswer([]),
     ];
-    aws.answer((_, before) => answers[before] ?? targetsAnswer([]));
-    await region.poller.target(ARN, target, untilDraining, { deadline: deadline() });
-    expect(aws.count("DescribeTargetHealth")).toBe(2);
-    await region.poller.target(ARN, target, untilDeregistered, { deadline: deadline() });
-    expect(aws.count("DescribeTargetHealth")).toBe(3);
+    stand.aws.answer((_, before) => answers[before] ?? targetsAnswer([]));
+    await stand.region.poller.target(ARN, target, untilDraining, { deadline: deadline() });
+    expect(stand.aws.count("DescribeTargetHealth")).toBe(2);
+    await stand.region.poller.target(ARN, target, untilDeregistered, { deadline: deadline() });
+    expect(stand.aws.count("DescribeTargetHealth")).toBe(3);
   });
 });
 
@@ -229,7 +215,7 @@ describe("a rule's forward", () => {
   function serve(actions: string, { isDefault = false } = {}) {
     const rule = (inner: string) => `<member><RuleArn>${RULE}</RuleArn><Priority>1</Priority>
 <IsDefault>${isDefault}</IsDefault><Conditions/><Actions>${inner}</Actions></member>`;
-    aws.answer(({ action, parameters }) => {
+    stand.aws.answer(({ action, parameters }) => {
       if (action === "DescribeRules") return elbAnswer(action, `<Rules>${rule(actions)}</Rules>`);
       const prefix = action === "ModifyListener" ? "DefaultActions" : "Actions";
       const forward = forwardXml(parameters, prefix);
@@ -268,7 +254,7 @@ describe("a rule's forward", () => {
 
   it("is read in either form", async () => {
     serve(full);
-    expect(await region.balancing.ruleForward(RULE)).toEqual({
+    expect(await stand.region.balancing.ruleForward(RULE)).toEqual({
       ruleArn: RULE,
       groups: [
         { targetGroup: BLUE, weight: 1 },
@@ -278,7 +264,7 @@ describe("a rule's forward", () => {
       isDefault: false,
     });
     serve(`<member><Type>forward</Type><TargetGroupArn>${BLUE}</TargetGroupArn></member>`);
-    expect(await region.balancing.ruleForward(RULE)).toMatchObject({
+    expect(await stand.region.balancing.ruleForward(RULE)).toMatchObject({
       groups: [{ targetGroup: BLUE, weight: 1 }],
       stickySeconds: null,
     });
@@ -286,8 +272,8 @@ describe("a rule's forward", () => {
 
   it("is switched in one change that keeps stickiness and the other actions", async () => {
     serve(oidc + full.replace("<Order>1</Order>", "<Order>2</Order>"));
-    expect((await region.balancing.setRuleForward(RULE, weights)).groups).toEqual(weights);
-    const sent = aws.calls.find((call) => call.action === "ModifyRule")?.parameters;
+    expect((await stand.region.balancing.setRuleForward(RULE, weights)).groups).toEqual(weights);
+    const sent = stand.aws.calls.find((call) => call.action === "ModifyRule")?.parameters;
     const forward = "Actions.member.2.ForwardConfig";
     expect(sent).toMatchObject({
       RuleArn: RULE,
@@ -305,35 +291,39 @@ describe("a rule's forward", () => {
 
   it("of a listener's default rule is changed through the listener", async () => {
     serve(full, { isDefault: true });
-    expect(await region.balancing.setRuleForward(RULE, weights)).toMatchObject({
+    expect(await stand.region.balancing.setRuleForward(RULE, weights)).toMatchObject({
       groups: weights,
       isDefault: true,
     });
-    expect(aws.count("ModifyRule")).toBe(0);
-    expect(aws.calls.find((call) => call.action === "ModifyListener")?.parameters).toMatchObject({
+    expect(stand.aws.count("ModifyRule")).toBe(0);
+    expect(stand.aws.calls.find((call) => call.action === "ModifyListener")?.parameters).toMatchObject({
       ListenerArn: LISTENER,
     });
   });
 
   it("is not believed to be switched when AWS shows something else", async () => {
-    aws.answer(({ action }) =>
+    stand.aws.answer(({ action }) =>
       elbAnswer(
         action,
         `<Rules><member><RuleArn>${RULE}</RuleArn><Actions>${full}</Actions></member></Rules>`,
       ),
     );
-    await expect(region.balancing.setRuleForward(RULE, weights)).rejects.toMatchObject({ kind: "garbage" });
+    await expect(stand.region.balancing.setRuleForward(RULE, weights)).rejects.toMatchObject({
+      kind: "garbage",
+    });
   });
 
   it("of a rule that redirects, or is not there, is refused before any change", async () => {
     serve(
       "<member><Type>redirect</Type><RedirectConfig><StatusCode>HTTP_301</StatusCode></RedirectConfig></member>",
     );
-    await expect(region.balancing.setRuleForward(RULE, weights)).rejects.toMatchObject({
+    await expect(stand.region.balancing.setRuleForward(RULE, weights)).rejects.toMatchObject({
       code: "rule_does_not_forward",
     });
-    aws.answer(elbError("RuleNotFound", "One or more rules not found"));
-    await expect(region.balancing.setRuleForward(RULE, weights)).rejects.toMatchObject({ kind: "not_found" });
-    expect(aws.count("ModifyRule")).toBe(0);
+    stand.aws.answer(elbError("RuleNotFound", "One or more rules not found"));
+    await expect(stand.region.balancing.setRuleForward(RULE, weights)).rejects.toMatchObject({
+      kind: "not_found",
+    });
+    expect(stand.aws.count("ModifyRule")).toBe(0);
   });
 });

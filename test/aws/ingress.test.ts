@@ -1,21 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Cloud, type CloudRegion, parseCidr } from "../../src/cloud/index.ts";
-import { type Answer, ec2Answer, error, RawAws, REGION } from "./raw-aws.ts";
+import { describe, expect, it } from "vitest";
+import { parseCidr } from "../../src/cloud/index.ts";
+import { type Answer, ec2Answer, error } from "./raw-aws.ts";
+import { standIn } from "./stand-in.ts";
 
-let aws: RawAws;
-let cloud: Cloud;
-let region: CloudRegion;
-
-beforeAll(async () => {
-  aws = await RawAws.start();
-});
-beforeEach(() => {
-  aws.calls.length = 0;
-  cloud = aws.cloud();
-  region = cloud.region(REGION);
-});
-afterEach(() => cloud.close());
-afterAll(() => aws.stop());
+const stand = standIn();
 
 interface Rule {
   readonly id?: string;
@@ -54,9 +42,9 @@ const request = {
 
 describe("opening a port", () => {
   it("gives the new rule's id, and tags the rule in the same call", async () => {
-    aws.answer(authorized({ id: "sgr-9" }));
-    expect(await region.ec2.openIngress(request)).toEqual({ kind: "created", ruleId: "sgr-9" });
-    expect(aws.calls[0]?.parameters).toMatchObject({
+    stand.aws.answer(authorized({ id: "sgr-9" }));
+    expect(await stand.region.ec2.openIngress(request)).toEqual({ kind: "created", ruleId: "sgr-9" });
+    expect(stand.aws.calls[0]?.parameters).toMatchObject({
       GroupId: "sg-1",
       "IpPermissions.1.IpProtocol": "tcp",
       "IpPermissions.1.FromPort": "22",
@@ -66,25 +54,25 @@ describe("opening a port", () => {
       "TagSpecification.1.ResourceType": "security-group-rule",
       "TagSpecification.1.Tag.1.Key": "slipway:installation",
     });
-    expect(aws.calls).toHaveLength(1);
+    expect(stand.aws.calls).toHaveLength(1);
   });
 
   it("looks the rule up where AWS leaves it out of its answer", async () => {
-    aws.answer((call, before) => {
+    stand.aws.answer((call, before) => {
       if (call.action === "AuthorizeSecurityGroupIngress") return authorized();
       // Eventually consistent: the first look does not show it yet.
       return before === 0 ? rules() : rules({ id: "sgr-8" });
     });
-    expect(await region.ec2.openIngress(request)).toEqual({ kind: "created", ruleId: "sgr-8" });
+    expect(await stand.region.ec2.openIngress(request)).toEqual({ kind: "created", ruleId: "sgr-8" });
   });
 
   const duplicate = error("InvalidPermission.Duplicate", "the specified rule already exists");
 
   it("a second time finds our rule, as after an answer that was lost", async () => {
-    aws.answer(({ action }) =>
+    stand.aws.answer(({ action }) =>
       action === "AuthorizeSecurityGroupIngress" ? duplicate : rules({ id: "sgr-7", owner: "acme" }),
     );
-    expect(await region.ec2.openIngress(request)).toMatchObject({
+    expect(await stand.region.ec2.openIngress(request)).toMatchObject({
       kind: "exists",
       ruleId: "sgr-7",
       ours: true,
@@ -93,10 +81,10 @@ describe("opening a port", () => {
 
   it("tells a rule that somebody else made, be it another installation", async () => {
     for (const owner of [undefined, "acme-test"]) {
-      aws.answer(({ action }) =>
+      stand.aws.answer(({ action }) =>
         action === "AuthorizeSecurityGroupIngress" ? duplicate : rules(owner ? { owner } : {}),
       );
-      expect(await region.ec2.openIngress(request)).toMatchObject({ kind: "exists", ours: false });
+      expect(await stand.region.ec2.openIngress(request)).toMatchObject({ kind: "exists", ours: false });
     }
   });
 
@@ -110,24 +98,27 @@ describe("opening a port", () => {
       "DescribeSecurityGroupRules",
       `<securityGroupRuleSet>${others.map(ruleXml).join("")}</securityGroupRuleSet><nextToken>2</nextToken>`,
     );
-    aws.answer(({ parameters }) => (parameters.NextToken === "2" ? rules({ id: "sgr-4" }) : pageOne));
-    expect(await region.ec2.findRule(request)).toMatchObject({ ruleId: "sgr-4", cidr: "203.0.113.7/32" });
-    aws.answer(rules(...others));
-    expect(await region.ec2.findRule(request)).toBeUndefined();
+    stand.aws.answer(({ parameters }) => (parameters.NextToken === "2" ? rules({ id: "sgr-4" }) : pageOne));
+    expect(await stand.region.ec2.findRule(request)).toMatchObject({
+      ruleId: "sgr-4",
+      cidr: "203.0.113.7/32",
+    });
+    stand.aws.answer(rules(...others));
+    expect(await stand.region.ec2.findRule(request)).toBeUndefined();
   });
 
   it("compares networks, not their spelling", async () => {
-    aws.answer(rules({ id: "sgr-5", cidr: "10.0.0.0/16" }));
-    expect(await region.ec2.findRule({ ...request, cidr: "10.0.12.3/16" })).toMatchObject({
+    stand.aws.answer(rules({ id: "sgr-5", cidr: "10.0.0.0/16" }));
+    expect(await stand.region.ec2.findRule({ ...request, cidr: "10.0.12.3/16" })).toMatchObject({
       ruleId: "sgr-5",
     });
   });
 
   it("refuses what is no network before anything is sent", async () => {
-    await expect(region.ec2.openIngress({ ...request, cidr: "everyone" })).rejects.toMatchObject({
+    await expect(stand.region.ec2.openIngress({ ...request, cidr: "everyone" })).rejects.toMatchObject({
       code: "cidr_invalid",
     });
-    expect(aws.calls).toHaveLength(0);
+    expect(stand.aws.calls).toHaveLength(0);
   });
 });
 
@@ -135,50 +126,52 @@ describe("closing it", () => {
   const rule = { groupId: "sg-1", ruleId: "sgr-1" };
 
   it("revokes by id alone, and is done when the rule is not shown any more", async () => {
-    aws.answer((call, before) => {
+    stand.aws.answer((call, before) => {
       if (call.action === "RevokeSecurityGroupIngress") return revoked;
       return before < 2 ? rules({}) : rules();
     });
-    expect(await region.ec2.closeIngress(rule)).toEqual({ kind: "closed" });
-    const [revoke, look] = aws.calls;
+    expect(await stand.region.ec2.closeIngress(rule)).toEqual({ kind: "closed" });
+    const [revoke, look] = stand.aws.calls;
     expect(revoke?.parameters).toMatchObject({ GroupId: "sg-1", "SecurityGroupRuleId.1": "sgr-1" });
     expect(Object.keys(revoke?.parameters ?? {}).filter((key) => /Cidr|Port|IpProtocol/.test(key))).toEqual(
       [],
     );
     expect(look?.parameters).toMatchObject({ "Filter.1.Name": "security-group-rule-id" });
-    expect(aws.count("DescribeSecurityGroupRules")).toBe(3);
+    expect(stand.aws.count("DescribeSecurityGroupRules")).toBe(3);
   });
 
   it("takes an unknown rule for gone, once it is not shown", async () => {
-    aws.answer(({ action }) =>
+    stand.aws.answer(({ action }) =>
       action === "RevokeSecurityGroupIngress"
         ? error("InvalidSecurityGroupRuleId.NotFound", "no such rule")
         : rules(),
     );
-    expect(await region.ec2.closeIngress(rule)).toEqual({ kind: "already_gone" });
-    expect(aws.count("RevokeSecurityGroupIngress")).toBeGreaterThan(5);
+    expect(await stand.region.ec2.closeIngress(rule)).toEqual({ kind: "already_gone" });
+    expect(stand.aws.count("RevokeSecurityGroupIngress")).toBeGreaterThan(5);
   });
 
   it("does not take a rule for gone that AWS does not show yet", async () => {
-    aws.answer((call, before) => {
+    stand.aws.answer((call, before) => {
       const young = before < 3;
       if (call.action !== "RevokeSecurityGroupIngress") return rules();
       return young ? error("InvalidSecurityGroupRuleId.NotFound", "no such rule") : revoked;
     });
-    expect(await region.ec2.closeIngress(rule)).toEqual({ kind: "closed" });
-    expect(aws.count("RevokeSecurityGroupIngress")).toBe(4);
+    expect(await stand.region.ec2.closeIngress(rule)).toEqual({ kind: "closed" });
+    expect(stand.aws.count("RevokeSecurityGroupIngress")).toBe(4);
   });
 
   it("does not believe a success that changed nothing", async () => {
-    aws.answer(({ action }) => (action === "RevokeSecurityGroupIngress" ? revoked : rules({})));
-    await expect(region.ec2.closeIngress(rule)).rejects.toMatchObject({ code: "ingress_rule_still_open" });
+    stand.aws.answer(({ action }) => (action === "RevokeSecurityGroupIngress" ? revoked : rules({})));
+    await expect(stand.region.ec2.closeIngress(rule)).rejects.toMatchObject({
+      code: "ingress_rule_still_open",
+    });
   });
 
   it("does not take an unreadable look for an empty one", async () => {
-    aws.answer(({ action }) =>
+    stand.aws.answer(({ action }) =>
       action === "RevokeSecurityGroupIngress" ? revoked : { body: "<html>Maintenance</html>" },
     );
-    await expect(region.ec2.closeIngress(rule)).rejects.toMatchObject({ kind: "garbage" });
+    await expect(stand.region.ec2.closeIngress(rule)).rejects.toMatchObject({ kind: "garbage" });
   });
 });
 

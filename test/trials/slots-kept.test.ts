@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { sleep } from "../../src/util/clock.ts";
 import { leftInCloud } from "../crash/support/cloud.ts";
+import { slotsWith } from "./support/configuration.ts";
 import { Gate } from "./support/gate.ts";
 import { ask, eventually, instanceOn, runOf, slotOf, untilSlot } from "./support/scene.ts";
 import { Stand } from "./support/stand.ts";
@@ -13,10 +14,7 @@ beforeAll(async () => {
   stand = await Stand.open({
     config: (config) => ({
       ...config,
-      slots: {
-        ...(config.slots as object),
-        defaults: { ...(config.slots as { defaults: object }).defaults, ttl: "5m", maxTtl: "10m" },
-      },
+      slots: slotsWith(config, { ttl: "5m", maxTtl: "10m" }),
       serviceUpdate: gate.serviceUpdate(),
     }),
     // Long enough for a cleanup to be seen.

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { sleep } from "../../src/util/clock.ts";
 import { leftInCloud } from "../crash/support/cloud.ts";
 import type { Patch } from "../crash/support/versions.ts";
+import { NUMBERED_UPDATE, slotsWith } from "./support/configuration.ts";
 import { ask, eventually, instanceOn, machines, slotOf, threadOf, untilSlot } from "./support/scene.ts";
 import { Stand } from "./support/stand.ts";
 import { type Judgement, judge, Stream } from "./support/stream.ts";
@@ -18,18 +19,8 @@ beforeAll(async () => {
   stand = await Stand.open({
     config: (config) => ({
       ...config,
-      slots: {
-        ...(config.slots as object),
-        defaults: { ...(config.slots as { defaults: object }).defaults, healthyWithin: "12s" },
-      },
-      // The run's number is what the application calls itself: it tells whose answer came.
-      serviceUpdate: {
-        steps: [
-          { name: "Save configuration", run: 'platform config save --ref "run-$SLIPWAY_RUN"' },
-          { name: "Start LMS", run: "platform lms start -d" },
-          { name: "Start services", run: "docker compose up -d" },
-        ],
-      },
+      slots: slotsWith(config, { healthyWithin: "12s" }),
+      serviceUpdate: NUMBERED_UPDATE,
     }),
   });
 }, 120_000);

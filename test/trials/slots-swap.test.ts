@@ -6,6 +6,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SLOTS, TARGET_PORT } from "../../sandbox/supervisor/plan.ts";
 import { sleep } from "../../src/util/clock.ts";
+import { NUMBERED_UPDATE, slotsWith } from "./support/configuration.ts";
 import {
   ask,
   eventually,
@@ -35,18 +36,8 @@ beforeAll(async () => {
   stand = await Stand.open({
     config: (config) => ({
       ...config,
-      slots: {
-        ...(config.slots as object),
-        defaults: { ...(config.slots as { defaults: object }).defaults, healthyWithin: "12s" },
-      },
-      // The run's number is what the application calls itself: it tells whose answer came.
-      serviceUpdate: {
-        steps: [
-          { name: "Save configuration", run: 'platform config save --ref "run-$SLIPWAY_RUN"' },
-          { name: "Start LMS", run: "platform lms start -d" },
-          { name: "Start services", run: "docker compose up -d" },
-        ],
-      },
+      slots: slotsWith(config, { healthyWithin: "12s" }),
+      serviceUpdate: NUMBERED_UPDATE,
     }),
   });
   const run = await stand.begin(`launch ${DONOR} --keep --tests none`);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import type { JsonObject } from "../../../src/util/json.ts";
 import type { Stand } from "./stand.ts";
 
 const logLine = z.looseObject({ pid: z.number(), msg: z.string(), problems: z.unknown().optional() });
@@ -30,3 +31,18 @@ export async function reload(stand: Stand, expected: RegExp): Promise<string> {
   });
   return said ?? "";
 }
+
+/** A configuration's slots, with other defaults for all of them. */
+export function slotsWith(config: JsonObject, defaults: JsonObject): JsonObject {
+  const slots = config.slots as { defaults: JsonObject };
+  return { ...slots, defaults: { ...slots.defaults, ...defaults } };
+}
+
+/** The run's number is what the application calls itself: it tells whose answer came. */
+export const NUMBERED_UPDATE = {
+  steps: [
+    { name: "Save configuration", run: 'platform config save --ref "run-$SLIPWAY_RUN"' },
+    { name: "Start LMS", run: "platform lms start -d" },
+    { name: "Start services", run: "docker compose up -d" },
+  ],
+};
