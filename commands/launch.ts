@@ -19,8 +19,14 @@ export const launch = defineCommand({
   takesTurn: true,
   positionals: { slot: optional(nameOf("slot")) },
   options: {
-    pr: value(pullRequest, "the head of this pull request"),
-    ref: value(ref, "the head of this branch, or this tag"),
+    pr: value(
+      pullRequest,
+      "the head of this pull request; stops when that has moved on, or is closed, before its turn comes",
+    ),
+    ref: value(
+      ref,
+      "the head of this branch, or this tag; stops when that has moved on before its turn comes",
+    ),
     sha: value(sha, "this commit"),
     ami: value(ami, "another image than the slot's"),
     tests: value(testChoice, "which browsers' tests run"),
@@ -65,6 +71,8 @@ export const launch = defineCommand({
         sha: commit.sha,
         ref: commit.ref,
         pr: commit.pr,
+        repository: commit.repository,
+        named: commit.named,
         ami: plan.ami,
         tests: plan.tests,
         keep,

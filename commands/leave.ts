@@ -52,7 +52,11 @@ async function leaveAsRun(context: CommandContext, runId: number): Promise<Outco
           t`${link} has begun and waits for nothing.`,
           t`${code(`${prefix} cancel ${run.id}`)} stops it.`,
         )
-      : refuse("not_queued", t`${link} has left the queue already: ${now.reason ?? now.state}`);
+      : refuse(
+          "not_queued",
+          t`${link} does not wait: it has ended (${now.state}).${now.reason === null ? null : t` ${sentence(now.reason)}`}`,
+          t`${code(`${prefix} queue`)} shows who waits.`,
+        );
   }
   const where = bold(run.target ?? run.candidates.join(" or "));
   const what = t`taken ${link} out of the queue for ${where}.`;
@@ -66,6 +70,10 @@ async function leaveAsRun(context: CommandContext, runId: number): Promise<Outco
             t`${who(person)} has ${what} ${code(`${prefix} retry ${run.id}`)} asks again.`,
           ),
   });
+}
+
+function sentence(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 
 /** Of a turn that was offered its person is told in any case, however it came to its end. */

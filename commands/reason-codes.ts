@@ -55,14 +55,20 @@ export const reasonCodes = {
   // Commits
   github_not_configured:
     "GitHub is not set up, so a pull request, branch or short commit cannot be looked up.",
-  github_unreachable: "GitHub did not answer.",
+  github_unreachable: "GitHub did not answer, or not as it documents.",
   github_refused: "GitHub does not let this App see the repository.",
+  github_rate_limited: "GitHub limits how often the App may ask; the refusal says until when.",
   repository_not_allowed: "The repository is not one that the slot may run.",
   commit_not_found: "The repository has no such commit, or the short form is ambiguous.",
   ref_not_found: "The repository has no such branch or tag.",
   pull_request_not_found: "The repository has no such pull request.",
   pull_request_closed: "The pull request is closed.",
   fork_refused: "The pull request comes from a fork.",
+  commit_not_reachable:
+    "Forks are refused, and the commit is not known to be in the repository itself rather than in a fork of it.",
+  head_moved:
+    "The pull request, branch or tag that was named is at another commit than the one that was shown.",
+  other_commit_stands: "Another commit stands on the slot than the one that the run worked on.",
   // The bot itself
   not_available: "This version of Slipway does not do this yet.",
   too_late: "The command was found more than 15 minutes late and was not run.",

@@ -35,6 +35,8 @@ export interface CommitWish {
   readonly sha?: string | undefined;
   readonly ref?: string | undefined;
   readonly pr?: number | undefined;
+  /** The commit of `sha` was found in this repository before: it need only still exist. */
+  readonly known?: boolean | undefined;
 }
 
 export interface Commit {
@@ -84,6 +86,8 @@ export interface Refusal {
   readonly reasonCode: ReasonCode;
   readonly what: Text;
   readonly next: Text | null;
+  /** When another program that said no may be asked again, ms since 1970. */
+  readonly retryAt?: number;
 }
 
 export interface Reply {

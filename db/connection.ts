@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import BetterSqlite3 from "better-sqlite3";
 import { Kysely, type Transaction } from "kysely";
 import { Migrator } from "kysely/migration";
-import { messageOf, SlipwayError } from "../src/util/errors.ts";
+import { codeOf, messageOf, SlipwayError } from "../src/util/errors.ts";
 import { ImmediateSqliteDialect } from "./driver.ts";
 import { migrations } from "./migrations/index.ts";
 import type { Schema } from "./schema.ts";
@@ -43,8 +43,8 @@ const NOT_CHECKED_IN_LARGE = ["logs"];
  *
  * @param options.checkedWhole up to how many bytes the whole file is checked
  * @throws SlipwayError `database_unopenable` when the path is no place for it, `database_in_use` when another
- *   process holds it, `database_damaged` when SQLite's integrity check finds faults, `database_newer` when a
- *   newer Slipway has migrated it.
+ *   process holds it, `database_unavailable` when the disk is full or fails, `database_damaged` when SQLite or its
+ *   integrity check finds faults in the file, `database_newer` when a newer Slipway has migrated it.
  */
 export async function openDatabase(
   file: string,
@@ -90,9 +90,7 @@ function openFile(
     if (existed) unchecked = checkIntegrity(sqlite, file, checkedWhole);
   } catch (error) {
     sqlite.close();
-    if (error instanceof SlipwayError) throw error;
-    if (isNoPlace(error)) throw unopenable(file, error);
-    throw damaged(file, [error instanceof Error ? error.message : String(error)], error);
+    throw error instanceof SlipwayError ? error : judge(file, error);
   }
   return { sqlite, unchecked };
 }
@@ -101,7 +99,7 @@ function makeFolder(file: string): void {
   try {
     mkdirSync(dirname(file), { recursive: true });
   } catch (error) {
-    throw unopenable(file, error);
+    throw judge(file, error);
   }
 }
 
@@ -110,13 +108,41 @@ function openSqlite(file: string, database: string, timeout: number): BetterSqli
   try {
     return new BetterSqlite3(file, { timeout });
   } catch (error) {
-    throw unopenable(database, error);
+    throw judge(database, error);
   }
 }
 
-/** The path is at fault, or what the bot's user may do there: nothing is wrong with the content. */
-function isNoPlace(error: unknown): boolean {
-  return error instanceof BetterSqlite3.SqliteError && /^SQLITE_(CANTOPEN|READONLY|PERM)/.test(error.code);
+/** What SQLite's or the system's code says of a database that cannot be used. Damage is only what SQLite calls so. */
+function judge(file: string, error: unknown): SlipwayError {
+  const code = codeOf(error);
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return damaged(file, [messageOf(error)], error);
+  if (/^SQLITE_(BUSY|LOCKED)/.test(code)) return inUse(file, error);
+  // The disk, not the file: https://sqlite.org/rescode.html
+  if (/^(SQLITE_(FULL|IOERR|NOMEM|PROTOCOL)|ENOSPC$|EDQUOT$|EIO$)/.test(code))
+    return unavailable(file, error);
+  // The path is at fault, or what the bot's user may do there.
+  return unopenable(file, error);
+}
+
+function inUse(file: string, cause: unknown): SlipwayError {
+  return new SlipwayError("database_in_use", `Another process is using ${file}.`, {
+    cause,
+    fields: { file },
+    remedy: "Stop that process first; two bots on one database would fight over the slots.",
+  });
+}
+
+function unavailable(file: string, cause: unknown): SlipwayError {
+  return new SlipwayError(
+    "database_unavailable",
+    `The disk does not let the database ${file} be used now: ${messageOf(cause)}.`,
+    {
+      cause,
+      fields: { file },
+      remedy:
+        "Free space on the disk that holds it (or mend the disk), and start again. The database is as it was: leave it, and the files beside it, where they are.",
+    },
+  );
 }
 
 function unopenable(file: string, cause: unknown): SlipwayError {
@@ -179,12 +205,7 @@ function holdExclusively(file: string): BetterSqlite3.Database {
     return lock;
   } catch (error) {
     lock.close();
-    if (isNoPlace(error)) throw unopenable(file, error);
-    throw new SlipwayError("database_in_use", `Another Slipway process is using ${file}.`, {
-      cause: error,
-      fields: { file },
-      remedy: "Stop that process first; two bots on one database would fight over the slots.",
-    });
+    throw judge(file, error);
   }
 }
 
@@ -193,6 +214,8 @@ async function migrate(db: Database, file: string): Promise<void> {
   const { error } = await migrator.migrateToLatest();
   if (!error) return;
   await db.destroy();
+  const judged = judge(file, error);
+  if (judged.code === "database_unavailable") throw judged;
   const unknown = error instanceof Error && /previously executed migration .* is missing/.test(error.message);
   throw new SlipwayError(
     unknown ? "database_newer" : "migration_failed",

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { type ParsedCommand, parseCommand, parseWords } from "../commands/grammar.ts";
 import { commandsByName, fallback } from "../commands/index.ts";
 import { requireRole } from "../commands/lib/roles.ts";
+import { alreadyStarted } from "../commands/lib/start.ts";
 import { code, t, toPlain } from "../commands/lib/text.ts";
 import {
   type CommandContext,
@@ -61,9 +62,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     const parsed = parse(request);
     const authority = await request.authority();
     const context = contextOf(options.services, request, authority);
-    const refusal = "refused" in parsed ? parsed : mayRun(context, request, parsed);
     try {
-      const outcome = refusal ?? (await runInTurn(context, parsed as ParsedCommand));
+      const outcome = "refused" in parsed ? parsed : await perform(context, request, parsed);
       await note(options, request, authority.person, parsed, outcome);
       return { person: authority.person, outcome };
     } catch (error) {
@@ -71,6 +71,16 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       throw error;
     }
   };
+}
+
+/** What has been done already is told, whatever would be said to the command now. */
+async function perform(
+  context: CommandContext,
+  request: CommandRequest,
+  parsed: ParsedCommand,
+): Promise<Outcome> {
+  const begun = parsed.command.acts ? await alreadyStarted(context) : null;
+  return begun ?? mayRun(context, request, parsed) ?? (await runInTurn(context, parsed));
 }
 
 async function runInTurn(context: CommandContext, { command, args }: ParsedCommand): Promise<Outcome> {

@@ -1,6 +1,6 @@
 import type { SlotConfig } from "../../src/config/index.ts";
 import { type CommandContext, type Commit, type CommitWish, type Refusal, refuse } from "../services.ts";
-import { code, join, t } from "./text.ts";
+import { code, join, type Text, t } from "./text.ts";
 import type { PullRequest } from "./values.ts";
 
 export interface CommitOptions {
@@ -9,16 +9,33 @@ export interface CommitOptions {
   readonly pr: PullRequest | undefined;
 }
 
-/** What a run is pinned to. `sha` null: the code that the image brings along. */
-export type PinnedCommit = Pick<Commit, "sha" | "ref" | "pr" | "title"> | NoCommit;
+/** How a commit was named: what must still be so when it is read again. */
+export type Naming = "pr" | "ref" | "sha" | "default";
+
+/** What a run is pinned to. `sha` null: the code that the image brings along; `repository` null: nobody looked. */
+export type PinnedCommit =
+  | (Pick<Commit, "sha" | "ref" | "pr" | "title"> & {
+      readonly repository: string | null;
+      readonly named: Naming;
+    })
+  | NoCommit;
 interface NoCommit {
   readonly sha: null;
   readonly ref: null;
   readonly pr: null;
   readonly title: null;
+  readonly repository: null;
+  readonly named: "default";
 }
 
-const AS_THE_IMAGE_HAS_IT: NoCommit = { sha: null, ref: null, pr: null, title: null };
+const AS_THE_IMAGE_HAS_IT: NoCommit = {
+  sha: null,
+  ref: null,
+  pr: null,
+  title: null,
+  repository: null,
+  named: "default",
+};
 
 /** Refuses more than one way of naming the commit. */
 export function checkCommitOptions(options: CommitOptions): Refusal | null {
@@ -31,7 +48,7 @@ export function checkCommitOptions(options: CommitOptions): Refusal | null {
   return refuse("conflicting_options", t`${names} each name a commit.`, t`Give one of them.`);
 }
 
-/** The commit is pinned here, when the command is read; the run reads it again before it uses it. */
+/** The commit is pinned here, when the command is read; the run reads it again before anything is created for it. */
 export async function pinCommit(
   context: CommandContext,
   slots: readonly SlotConfig[],
@@ -43,16 +60,31 @@ export async function pinCommit(
   if (repository === null) return AS_THE_IMAGE_HAS_IT;
   if (typeof repository !== "string") return repository;
   const wish: CommitWish = { repository, sha: options.sha, ref: options.ref, pr: options.pr?.number };
-  return await commits.resolve(wish);
+  const found = await commits.resolve(wish);
+  return "refused" in found ? found : { ...found, named: namingOf(options) };
+}
+
+function namingOf({ pr, sha, ref }: CommitOptions): Naming {
+  return pr !== undefined ? "pr" : sha !== undefined ? "sha" : ref !== undefined ? "ref" : "default";
 }
 
 function withoutGitHub({ sha, ref, pr }: CommitOptions): PinnedCommit | Refusal {
-  if (sha?.length === 40) return { sha, ref: null, pr: null, title: sha.slice(0, 7) };
+  if (sha?.length === 40)
+    return { sha, ref: null, pr: null, title: sha.slice(0, 7), repository: null, named: "sha" };
   if (sha === undefined && ref === undefined && pr === undefined) return AS_THE_IMAGE_HAS_IT;
-  const option = pr !== undefined ? "--pr" : ref !== undefined ? "--ref" : "a short --sha";
+  return refuseWithoutGitHub(
+    pr !== undefined
+      ? t`${code("--pr")}`
+      : ref !== undefined
+        ? t`${code("--ref")}`
+        : t`A short ${code("--sha")}`,
+  );
+}
+
+export function refuseWithoutGitHub(what: Text): Refusal {
   return refuse(
     "github_not_configured",
-    t`${code(option)} cannot be looked up: GitHub is not set up for this bot.`,
+    t`${what} cannot be looked up: GitHub is not set up for this bot.`,
     t`Give the whole commit with ${code("--sha")} (40 digits), or set APP_ID and PRIVATE_KEY (see the README).`,
   );
 }

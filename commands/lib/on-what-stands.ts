@@ -10,7 +10,7 @@ import {
   requireHolder,
   requireSettled,
 } from "./slots.ts";
-import { startRun } from "./start.ts";
+import { alreadyStarted, startRun } from "./start.ts";
 import { tellHolder } from "./tell.ts";
 import { bold, t, who } from "./text.ts";
 
@@ -24,6 +24,8 @@ export async function startOnSlot(
   kind: "update" | "swap" | "test" | "terminate",
   input: (lease: LeaseView) => Promise<JsonObject | Refusal>,
 ): Promise<Outcome> {
+  const begun = await alreadyStarted(context);
+  if (begun) return begun;
   // What ends it works on a slot that was taken out of the configuration; the rest needs the slot's settings.
   const slot = kind === "terminate" ? await findSlotInUse(context, written) : findSlot(context, written);
   if ("refused" in slot) return slot;

@@ -1,5 +1,5 @@
 import { formatDuration } from "../../src/config/index.ts";
-import type { SubmitRequest } from "../../src/engine/types.ts";
+import type { RunView, SubmitRequest } from "../../src/engine/types.ts";
 import type { JsonObject } from "../../src/util/json.ts";
 import { answer, type CommandContext, type Outcome, type Refusal, refuse } from "../services.ts";
 import { askedAfter } from "./asked-first.ts";
@@ -38,11 +38,25 @@ export async function startRun(context: CommandContext, request: Request): Promi
     return taken ?? fromEngine(context, submitted);
   }
   const { run, position, repeated } = submitted;
-  if (repeated) return answer(t`${runLink(services, run.id)} was already started by this.`, run);
+  if (repeated) return wasStarted(context, run);
   const where = run.target ?? candidates.join(" or ");
   const what = t`${runLink(services, run.id)}: ${bold(request.kind)} of ${bold(where)}`;
   if (position === null) return { ...answer(t`${what} has started.`, run), begun: true };
   return answer(t`${what} is waiting. ${await queueText(context, candidates, run.id, position)}`, run);
+}
+
+/**
+ * What a command says that is given a second time, when the first has started a run: found before anything else is
+ * looked at, since what it would find now is that run's own work.
+ */
+export async function alreadyStarted(context: CommandContext): Promise<Outcome | null> {
+  const { services, dedupeKey } = context;
+  const run = dedupeKey === null ? null : await services.engine.runStartedBy(dedupeKey);
+  return run && wasStarted(context, run);
+}
+
+function wasStarted({ services }: CommandContext, run: RunView): Outcome {
+  return answer(t`${runLink(services, run.id)} was already started by this.`, run);
 }
 
 /** Who has the slot that was named; null when several would have done, or when it came free meanwhile. */

@@ -7,8 +7,10 @@ import { FaultBook } from "../front/faults.ts";
 import { type FaultWords, jsonAnswer, withFault } from "../front/faulty.ts";
 import { type Answer, forward, sendAnswer } from "../front/forward.ts";
 import { listen, readBody, sendJson } from "../front/http.ts";
+import { commitRoute } from "./commit-routes.ts";
 import { type EmulatedGitHub, type GitHubSettings, startEmulatedGitHub } from "./emulator.ts";
 import { GITHUB_PEOPLE } from "./people.ts";
+import { withCurrentHead } from "./pull-heads.ts";
 
 export interface GitHubFront {
   readonly url: string;
@@ -57,8 +59,23 @@ export async function startGitHubFront(
     const method = request.method ?? "GET";
     const action = `${method} ${asked.pathname}`;
     const body = await readBody(request);
+    const ask = (path: string) =>
+      passOn(
+        github,
+        server.url,
+        new URL(path, asked),
+        { method: "GET", headers: request.headers },
+        Buffer.of(),
+      );
     const effect = async () =>
-      permission(asked.pathname) ?? (await passOn(github, server.url, asked, request, body));
+      permission(asked.pathname) ??
+      (await commitRoute(method, asked.pathname, ask)) ??
+      (await withCurrentHead(
+        method,
+        asked.pathname,
+        await passOn(github, server.url, asked, request, body),
+        ask,
+      ));
     const answer = await withFault(faults.take(action), WORDS, effect);
     calls.add({ action, parameters: parametersOf(asked, body), status: answer?.status ?? null });
     if (answer) sendAnswer(response, answer);
@@ -78,7 +95,7 @@ async function passOn(
   github: EmulatedGitHub,
   publicUrl: string,
   asked: URL,
-  request: IncomingMessage,
+  request: Pick<IncomingMessage, "method" | "headers">,
   body: Buffer,
 ): Promise<Answer> {
   const to = asked.pathname + asked.search;

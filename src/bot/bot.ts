@@ -1,4 +1,5 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { constants, rmSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Logger } from "pino";
 import { appendAudit } from "../../db/audit.ts";
@@ -24,6 +25,7 @@ import { hostEnvironment, LISTING, localRunner, testRunners } from "../testing/i
 import { systemClock } from "../util/clock.ts";
 import { Redactor } from "../util/redact.ts";
 import { AwsMetrics } from "./aws-metrics.ts";
+import { commitSource, pinnedCommits } from "./commits.ts";
 import { Configurations } from "./configurations.ts";
 import { handOffBy } from "./hand-off.ts";
 import { Housekeeping } from "./housekeeping.ts";
@@ -142,8 +144,10 @@ async function openCore({ settings, loaded }: BotInput, place: Place) {
     onCall: (call) => awsMetrics.observe(call),
     ownAddressUrl: loaded.config.network.ownAddressUrl,
   });
+  const commits = commitSource(settings, holder, log);
   const services: PipelineServices = {
     cloud,
+    commits: pinnedCommits(commits, holder),
     configOf: (hash) => configurations.of(hash),
     masterSecret: secret,
     testRunners: localTests(file, redact),
@@ -162,7 +166,7 @@ async function openCore({ settings, loaded }: BotInput, place: Place) {
     // Without Slack nobody could be asked.
     ...(settings.slack && { handOff: handOffBy(() => holder.current().config) }),
   });
-  const commandServices = createCommandServices({ engine, holder, configurations, settings, log });
+  const commandServices = createCommandServices({ engine, holder, configurations, commits });
   const dispatch = createDispatch({
     services: commandServices,
     audit: (entry) => appendAudit(database.db, entry),
@@ -207,7 +211,7 @@ function createUpkeep({ cloud, engine, holder, database, services, log }: Core) 
 }
 
 async function reload({ holder, log, redact, configurations }: Core, configFile: string): Promise<void> {
-  const result = await holder.reload(() => readFileSync(configFile, "utf8"));
+  const result = await holder.reload(() => readRegularFile(configFile));
   if (!result.ok) {
     const problems = formatProblems(result.problems, configFile, result.text ?? "");
     log.error({ problems }, "the new configuration is wrong; the old one stays in use");
@@ -221,6 +225,17 @@ async function reload({ holder, log, redact, configurations }: Core, configFile:
     { changed: result.changed, config: result.loaded.hash.slice(0, 12) },
     "configuration read again; runs keep the one they began with",
   );
+}
+
+/** Reading anything else, such as a pipe that nobody writes into, might never end. */
+async function readRegularFile(file: string): Promise<string> {
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!(await handle.stat()).isFile()) throw new Error(`${file} is no regular file`);
+    return await handle.readFile("utf8");
+  } finally {
+    await handle.close();
+  }
 }
 
 /** What is allowed and yet odd: said whenever the configuration is read. */

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { messageOf, SlipwayError } from "../util/errors.ts";
+import { codeOf, messageOf, SlipwayError } from "../util/errors.ts";
 import { type Bot, startBot } from "./bot.ts";
 import { readStartInput } from "./settings.ts";
 
@@ -27,10 +27,17 @@ export async function main(): Promise<number | undefined> {
     obeySignals(bot);
     return undefined;
   } catch (error) {
-    const remedy = error instanceof SlipwayError && error.remedy ? `\n    → ${error.remedy}` : "";
-    process.stderr.write(`Slipway cannot start: ${messageOf(error)}${remedy}\n`);
+    const remedy = remedyOf(error);
+    process.stderr.write(`Slipway cannot start: ${messageOf(error)}${remedy ? `\n    → ${remedy}` : ""}\n`);
     process.exit(1);
   }
+}
+
+/** A disk that is full may say so at the start's last write as well as at its first. */
+function remedyOf(error: unknown): string | undefined {
+  if (error instanceof SlipwayError && error.remedy !== undefined) return error.remedy;
+  if (!/^(SQLITE_(FULL|IOERR)|ENOSPC$|EDQUOT$)/.test(codeOf(error))) return undefined;
+  return "Free space on the disk that holds the database, and start again. Nothing is lost: touch none of its files.";
 }
 
 function obeySignals(bot: Bot): void {

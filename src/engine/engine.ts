@@ -264,6 +264,10 @@ export class Engine implements EngineApi {
     return this.#views.run(id);
   }
 
+  async runStartedBy(dedupeKey: string): ReturnType<EngineApi["runStartedBy"]> {
+    return await findRunByDedupeKey(this.#parts.guard.db, dedupeKey);
+  }
+
   runs(options: Parameters<EngineApi["runs"]>[0]): ReturnType<EngineApi["runs"]> {
     return this.#views.runs(options);
   }

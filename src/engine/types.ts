@@ -258,6 +258,8 @@ export interface EngineApi {
   ): Promise<{ refused: false; open: readonly ObligationView[] } | Refusal>;
 
   run(id: number): Promise<RunView | null>;
+  /** The run that a request with this key has begun. */
+  runStartedBy(dedupeKey: string): Promise<RunView | null>;
   runs(options: {
     limit: number;
     target?: string;

@@ -13,7 +13,7 @@ import { terminatePipeline } from "./terminate.ts";
 import { testPipeline } from "./test.ts";
 import { updatePipeline } from "./update.ts";
 
-export type { PipelineServices } from "./services.ts";
+export type { CommitObjection, PinnedCommits, PipelineServices } from "./services.ts";
 
 /** One line per pipeline. */
 export function pipelines(services: PipelineServices): Pipeline[] {

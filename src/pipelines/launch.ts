@@ -5,6 +5,7 @@ import type { Host as RemoteHost } from "../remote/index.ts";
 import type { JsonObject } from "../util/json.ts";
 import { OWED } from "./owed/kinds.ts";
 import { type PipelineServices, type SlotContext, slotContext } from "./services.ts";
+import { confirmCommit } from "./steps/commit.ts";
 import { refuseForeignTargets } from "./steps/foreign-targets.ts";
 import { awaitSsh, withHost } from "./steps/host.ts";
 import { openIngress } from "./steps/ingress.ts";
@@ -37,6 +38,7 @@ export function launchPipeline(services: PipelineServices) {
   return pipeline<LaunchInput>("launch", { version: 2, compatibleWith: [1], leaves }, async (run, input) => {
     const context = await slotContext(run, services);
     await run.publish({ url: context.slot.url, ref: input.ref });
+    await confirmCommit(run, services, input);
     const earlier = await run.value("what stands there", async () => {
       await refuseForeignTargets(run, context, "Nothing was launched.");
       return (await run.owed(OWED.instance)).length;

@@ -4,6 +4,7 @@ import type { Config, SlotConfig } from "../config/index.ts";
 import type { Run } from "../engine/run.ts";
 import type { TestRunners } from "../testing/index.ts";
 import { SlipwayError } from "../util/errors.ts";
+import type { JsonObject } from "../util/json.ts";
 
 /** What the pipelines use of the world; made once in the composition root. */
 export interface PipelineServices {
@@ -19,7 +20,26 @@ export interface PipelineServices {
   readonly artifactsFolder: string;
   /** Where relative paths of the configuration begin. */
   readonly baseFolder: string;
+  readonly commits: PinnedCommits;
   readonly log: Logger;
+}
+
+/** Where the commits of runs are read again before anything is created for them. */
+export interface PinnedCommits {
+  /** Whether a run with this input has a commit that was looked up when its command was read. Depends on nothing else. */
+  wasLookedUp(input: JsonObject): boolean;
+  /** What there is against using that commit now; null: it is as it was shown. */
+  readAgain(input: JsonObject, slot: string): Promise<CommitObjection | null>;
+}
+
+export interface CommitObjection {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string | undefined;
+  /** Nothing is known of the commit, and may be if it is asked again. */
+  readonly passing: boolean;
+  /** Not to be asked again before, ms since 1970; null: nobody said. */
+  readonly retryAt: number | null;
 }
 
 /** A run's slot with everything that its pipeline needs to know about it. */

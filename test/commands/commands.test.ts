@@ -86,6 +86,8 @@ describe("launch", () => {
     });
     expect(outcome.run.input).toEqual({
       sha: SHA,
+      repository: null,
+      named: "sha",
       ref: null,
       pr: null,
       ami: "ami-12345678",
@@ -438,6 +440,72 @@ describe("runs", () => {
     await bot.say("launch stg2");
     expect(await bot.say("retry 3")).toMatchObject({ reasonCode: "run_active" });
   });
+
+  it("that worked on what stood there are retried while the same commit stands", async () => {
+    const other = "f".repeat(40);
+    await bot.say(`launch stg1 --keep --sha ${SHA}`);
+    await bot.parts.ended(1);
+    for (const [index, text] of ["update stg1", "test stg1", "swap stg1"].entries()) {
+      await bot.say(text);
+      await bot.parts.ended(index + 2);
+    }
+    expect(await bot.say("retry 2")).toMatchObject({ run: { kind: "update", sha: SHA } });
+    await bot.parts.ended(5);
+    await bot.say(`launch stg1 --keep --sha ${other}`);
+    await bot.parts.ended(6);
+    for (const run of [2, 3, 4]) {
+      const outcome = await bot.say(`retry ${run}`);
+      expect(outcome).toMatchObject({ reasonCode: "other_commit_stands" });
+      expect(plain(outcome)).toMatch(
+        new RegExp(
+          `was of ${SHA.slice(0, 7)}; fffffff stands on stg1 now\\. Nothing was started\\. /stg (update|test|swap) stg1 .*/stg launch stg1 --sha ${SHA}`,
+        ),
+      );
+    }
+    // What ends it must not end another one either.
+    await bot.say("terminate stg1");
+    await bot.parts.ended(7);
+    await bot.say(`launch stg1 --keep --sha ${SHA}`);
+    await bot.parts.ended(8);
+    expect(await bot.say("retry 7")).toMatchObject({ reasonCode: "other_commit_stands" });
+    expect(await bot.runCount()).toBe(8);
+  });
+
+  it("that ended are said to wait for nothing", async () => {
+    await bot.say("launch stg1");
+    await bot.parts.ended(1);
+    expect(await bot.hear("leave 1")).toMatch(
+      /^run #1 \(.*\) does not wait: it has ended \(succeeded\)\. Nothing was started\. /,
+    );
+    bot.pipelines.hold = true;
+    await bot.say("launch stg1");
+    await bot.say("launch stg1", asOther);
+    await bot.say("cancel 3", asOther);
+    expect(await bot.hear("leave 3", asOther)).toMatch(
+      /^run #3 \(.*\) does not wait: it has ended \(cancelled\)\. Cancelled by Dora before it began\. Nothing/,
+    );
+  });
+
+  it.each([["update stg1"], ["swap stg1"], ["test stg1"], ["terminate stg1"], ["retry 2"]])(
+    "that “%s” has started are told of when it is handled again, whatever goes on by then",
+    async (text) => {
+      await bot.keepSomethingOn("stg1");
+      await bot.say("update stg1");
+      await bot.parts.ended(2);
+      bot.pipelines.hold = true;
+      const first = await bot.say(text, { key: "slack:1" });
+      if (first.refused) throw new Error(plain(first));
+      expect(await bot.hear(text, { key: "slack:1", interrupted: true })).toMatch(
+        /^run #3 \(.*\) was already started by this\.$/,
+      );
+      expect(await bot.say(text, { key: "slack:1", late: true })).toMatchObject({
+        run: { id: first.run?.id },
+      });
+      // Control: another command of the same words is refused, since that run is at work.
+      expect(await bot.say(text, { key: "slack:2" })).toMatchObject({ reasonCode: "slot_busy" });
+      expect(await bot.runCount()).toBe(3);
+    },
+  );
 
   it("are shown with their steps, tests and output", async () => {
     await bot.keepSomethingOn("stg1");

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { Probot } from "probot";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { toPlain } from "../../commands/lib/text.ts";
-import { createGitHubCommits, installations } from "../../handlers/github/commits.ts";
+import { createGitHubCommits, installations, PlainOctokit } from "../../handlers/github/commits.ts";
 import { loaded, silent } from "../support/bot.ts";
 
 const SHA = "0123456789abcdef0123456789abcdef01234567";
@@ -22,12 +22,39 @@ const pull = (more: object) => ({
   head: { sha: SHA, ref: "login", repo: { full_name: "acme/web" } },
   ...more,
 });
+const IN_MAIN = "1".repeat(40);
+const IN_PULL = "2".repeat(40);
+const IN_FORK = "3".repeat(40);
+
+/** What GitHub says of a commit that is no branch's head. */
+function inHistory(sha: string, status: string, pulls: readonly object[]): Record<string, object> {
+  const repository = "GET /repos/acme/web";
+  return {
+    [`${repository}/commits/${sha}`]: { ...COMMIT, sha },
+    [`${repository}/commits/${sha}/branches-where-head`]: [],
+    [`${repository}/compare/main...${sha}?per_page=1`]: { status },
+    [`${repository}/commits/${sha}/pulls`]: pulls,
+  };
+}
+
 const ANSWERS: Readonly<Record<string, object>> = {
   "GET /repos/acme/web/installation": { id: 7 },
   "GET /repos/acme/web": { default_branch: "main" },
   "GET /repos/acme/web/commits/heads%2Fmain": COMMIT,
-  "GET /repos/acme/web/commits/login": COMMIT,
+  "GET /repos/acme/web/commits/heads%2Flogin": COMMIT,
+  "GET /repos/acme/web/commits/tags%2Fv1.2": COMMIT,
+  // GitHub takes digits and pull requests' refs here as well.
+  [`GET /repos/acme/web/commits/${SHA}`]: COMMIT,
+  "GET /repos/acme/web/commits/pull%2F14%2Fhead": COMMIT,
   "GET /repos/acme/web/commits/0123456": COMMIT,
+  [`GET /repos/acme/web/commits/${SHA}/branches-where-head`]: [{ name: "login" }],
+  ...inHistory(IN_MAIN, "behind", []),
+  ...inHistory(IN_PULL, "diverged", [{ state: "open", head: { repo: { full_name: "Acme/web" } } }]),
+  ...inHistory(IN_FORK, "diverged", [
+    { state: "open", head: { repo: { full_name: "eve/web" } } },
+    { state: "open", head: { repo: null } },
+    { state: "closed", head: { repo: { full_name: "acme/web" } } },
+  ]),
   "GET /repos/acme/web/pulls/12": pull({}),
   "GET /repos/acme/web/pulls/13": pull({ state: "closed", merged: true }),
   "GET /repos/acme/web/pulls/14": pull({ head: { sha: SHA, ref: "x", repo: { full_name: "eve/web" } } }),
@@ -37,9 +64,13 @@ const ANSWERS: Readonly<Record<string, object>> = {
 let server: Server;
 let asked: string[];
 let status: number | null;
+let headers: Record<string, string>;
+let garbage: string | null;
 beforeEach(async () => {
   asked = [];
   status = null;
+  headers = {};
+  garbage = null;
   server = createServer((request, response) => {
     const path = `${request.method} ${request.url}`;
     asked.push(path);
@@ -56,8 +87,8 @@ beforeEach(async () => {
     const found = ANSWERS[path];
     const code = status ?? (found ? 200 : 404);
     response
-      .writeHead(code, { "content-type": "application/json" })
-      .end(JSON.stringify(found ?? { message: "no" }));
+      .writeHead(code, { "content-type": "application/json", ...headers })
+      .end(garbage ?? JSON.stringify(status === null && found ? found : { message: "no" }));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 });
@@ -73,6 +104,7 @@ function commits(forks: "refuse" | "allow" = "refuse") {
     secret: "x",
     baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     log: silent,
+    Octokit: PlainOctokit,
   });
   const { config } = loaded();
   return createGitHubCommits({
@@ -89,6 +121,8 @@ describe("a commit on GitHub", () => {
   it.each([
     ["nothing named", {}, { ref: "main", pr: null, title: "Fix the login" }],
     ["a branch", { ref: "login" }, { ref: "login", pr: null }],
+    ["a tag", { ref: "v1.2" }, { ref: "v1.2", pr: null }],
+    ["a whole ref", { ref: "refs/heads/login" }, { ref: "refs/heads/login", pr: null }],
     ["a short commit", { sha: "0123456" }, { ref: null, pr: null }],
     ["a pull request", { pr: 12 }, { ref: "login", pr: 12, title: "Better login" }],
   ])("is found by %s", async (_, wish, found) => {
@@ -106,6 +140,11 @@ describe("a commit on GitHub", () => {
     [{ pr: 15 }, "fork_refused"],
     [{ ref: "nope" }, "ref_not_found"],
     [{ sha: "abcdef0" }, "commit_not_found"],
+    [{ sha: IN_FORK }, "commit_not_reachable"],
+    [{ ref: SHA }, "ref_not_found"],
+    [{ ref: IN_FORK }, "ref_not_found"],
+    [{ ref: "pull/14/head" }, "ref_not_found"],
+    [{ ref: "refs/pull/14/merge" }, "ref_not_found"],
   ])("%j is refused: %s", async (wish, reasonCode) => {
     const refusal = await commits().resolve({ repository, ...wish });
     expect(refusal).toMatchObject({ refused: true, reasonCode });
@@ -113,6 +152,74 @@ describe("a commit on GitHub", () => {
 
   it("may come from a fork where that is allowed", async () => {
     expect(await commits("allow").resolve({ repository, pr: 14 })).toMatchObject({ sha: SHA });
+    expect(await commits("allow").resolve({ repository, sha: IN_FORK })).toMatchObject({ sha: IN_FORK });
+  });
+
+  it.each([
+    ["in the default branch's history", IN_MAIN],
+    ["in an open pull request from the repository itself", IN_PULL],
+  ])("%s may be named by its digits", async (_, sha) => {
+    expect(await commits().resolve({ repository, sha })).toMatchObject({ sha });
+  });
+
+  it("that was found before is not proven again: one call", async () => {
+    const source = commits();
+    await source.resolve({ repository, ref: "login" });
+    asked = [];
+    expect(await source.resolve({ repository, sha: SHA, known: true })).toMatchObject({ sha: SHA });
+    expect(asked).toEqual([`GET /repos/acme/web/commits/${SHA}`]);
+  });
+
+  it("of a pull request's ref says how pull requests are named", async () => {
+    const refusal = await commits().resolve({ repository, ref: "pull/14/head" });
+    if (!("refused" in refusal)) throw new Error("found");
+    expect(toPlain(refusal.next ?? [])).toContain("--pr 14");
+  });
+
+  it.each([
+    [429, {}, 60],
+    [403, { "retry-after": "7" }, 7],
+    [
+      403,
+      { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(Math.ceil(Date.now() / 1000) + 900) },
+      900,
+    ],
+  ])("with GitHub limiting (%i %j) is refused with the time", async (answer, more, seconds) => {
+    status = answer;
+    headers = more as Record<string, string>;
+    const began = Date.now();
+    const refusal = await commits().resolve({ repository, ref: "login" });
+    if (!("refused" in refusal)) throw new Error("found");
+    expect(refusal.reasonCode).toBe("github_rate_limited");
+    expect(toPlain(refusal.what)).toMatch(/GitHub limits .* until .*UTC/);
+    const waits = ((refusal.retryAt ?? 0) - began) / 1_000;
+    expect(waits).toBeGreaterThan(seconds - 60);
+    expect(waits).toBeLessThan(seconds + 60);
+    // The control: without those words of GitHub it is a matter of permission.
+    Object.assign(headers, { "retry-after": "", "x-ratelimit-remaining": "4999" });
+    status = 403;
+    expect(await commits().resolve({ repository, ref: "login" })).toMatchObject({
+      reasonCode: "github_refused",
+    });
+  });
+
+  it.each([
+    ["half an answer", '{"state": "op'],
+    ["something else", '{"ok": true}'],
+    ["nothing", ""],
+    ["a list", "[]"],
+  ])("is not taken from %s", async (_, text) => {
+    const source = commits();
+    // The App is signed in: what follows is about the answers alone.
+    expect(await source.resolve({ repository, ref: "login" })).toMatchObject({ sha: SHA });
+    garbage = text;
+    for (const wish of [{ pr: 12 }, { ref: "login" }, { sha: SHA }, {}]) {
+      expect(await source.resolve({ repository, ...wish })).toMatchObject({
+        reasonCode: "github_unreachable",
+      });
+    }
+    garbage = null;
+    expect(await source.resolve({ repository, pr: 12 })).toMatchObject({ sha: SHA });
   });
 
   it.each([

@@ -95,3 +95,35 @@ test("events reach the App's webhook signed", async () => {
   await expect.poll(() => deliveries.map((one) => one.event)).toContain("issue_comment");
   expect(deliveries[0]?.signature).toMatch(/^sha256=[0-9a-f]{64}$/);
 });
+
+/** As a person, since the App may not. */
+async function push(path: string, branch: string): Promise<string> {
+  const answer = await fetch(`${github.url}/repos/acme/platform/contents/${path}`, {
+    method: "PUT",
+    headers: { authorization: "Bearer ghp-admin", "content-type": "application/json" },
+    body: JSON.stringify({ message: "More", content: Buffer.from("more").toString("base64"), branch }),
+  });
+  return z.object({ commit: z.object({ sha: z.string() }) }).parse(await answer.json()).commit.sha;
+}
+
+test("a pull request is at its branch's head, and a commit tells where it is", async () => {
+  const pull = async () => (await octokit.rest.pulls.get({ ...REPOSITORY, pull_number: 1 })).data;
+  const before = (await pull()).head.sha;
+  const headOf = async (commit_sha: string) =>
+    (await octokit.rest.repos.listBranchesForHeadCommit({ ...REPOSITORY, commit_sha })).data.map(
+      ({ name }) => name,
+    );
+  const pullsOf = async (commit_sha: string) =>
+    (await octokit.rest.repos.listPullRequestsAssociatedWithCommit({ ...REPOSITORY, commit_sha })).data.map(
+      ({ number, head }) => [number, head.repo?.full_name],
+    );
+  expect(await headOf(before)).toEqual(["improve-greeting"]);
+  const now = await push("more.txt", "improve-greeting");
+  expect((await pull()).head.sha).toBe(now);
+  expect(await headOf(now)).toEqual(["improve-greeting"]);
+  expect(await headOf(before)).toEqual([]);
+  expect(await pullsOf(before)).toEqual([[1, "acme/platform"]]);
+  const main = await octokit.rest.repos.getCommit({ ...REPOSITORY, ref: "heads/main" });
+  expect(await pullsOf(main.data.sha)).toEqual([]);
+  await expect(headOf("f".repeat(40))).rejects.toMatchObject({ status: 422 });
+});

@@ -28,6 +28,8 @@ export interface YardOptions {
   readonly cloud?: (config: CloudConfigInput) => CloudConfigInput;
   /** More variables for the bots' environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether the bots have GitHub, and look commits up there. */
+  readonly github?: boolean;
   /** How long the service update's longest job takes. */
   readonly longJobSeconds?: number;
 }
@@ -58,7 +60,7 @@ export async function openYard(options: YardOptions = {}): Promise<Yard> {
   return {
     json: sandbox.json,
     folder,
-    environment: withoutGitHub(sandbox.environment),
+    environment: options.github ? sandbox.environment : withoutGitHub(sandbox.environment),
     tally,
     close: async () => {
       await sandbox.stop();
@@ -134,7 +136,7 @@ function smallUpdate(tally: string, longJobSeconds: number): JsonObject {
 /** Jobs of the service update that note themselves. */
 export const SERVICE_JOBS = ["lms", "services", "long", "local"] as const;
 
-/** The cases are about the cloud; a commit need not be looked up for them. */
+/** Most cases are about the cloud; a commit need not be looked up for them. */
 function withoutGitHub(environment: Readonly<Record<string, string>>): Record<string, string> {
   const github = ["APP_ID", "PRIVATE_KEY_PATH", "WEBHOOK_SECRET", "GITHUB_API_URL"];
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !github.includes(name)));

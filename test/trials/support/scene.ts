@@ -20,6 +20,7 @@ const runForm = z.looseObject({
   id: z.number(),
   kind: z.string(),
   target: z.string().nullable(),
+  sha: z.string().nullable(),
   state: z.string(),
   reason: z.string().nullable(),
   startedAt: z.string().nullable(),
