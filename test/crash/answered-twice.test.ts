@@ -64,7 +64,6 @@ describe("a command that is handled again after a kill", { timeout: 120_000 }, (
     ["update stg1", [KEEP], 2],
     ["terminate stg1", [KEEP], 2],
     ["retry 2", [KEEP, "update stg1"], 3],
-    ["launch stg1 --tests none", [], 1],
   ])("“%s” is told of the run that it began", async (text, before, run) => {
     const answer = await answerAfterKill(text, before);
     expect(answer).toMatch(new RegExp(`run #${run}.* was already started by this`));

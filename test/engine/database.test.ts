@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import {
   closeSync,
   mkdirSync,
@@ -20,6 +21,7 @@ import { openDatabase } from "../../db/connection.ts";
 import { ImmediateSqliteDialect } from "../../db/driver.ts";
 import { migrations } from "../../db/migrations/index.ts";
 import type { Schema } from "../../db/schema.ts";
+import { CONFIG, KEY } from "../support/bot.ts";
 import { ann, CONFIG_HASH, TestEngine } from "../support/engine.ts";
 import { named, pause, until } from "./support.ts";
 
@@ -230,6 +232,75 @@ describe("the database file", () => {
     expect(cause).toMatch(/^SQLITE_(FULL|IOERR)/);
     expect(after).toBe(false);
   });
+
+  it.each([
+    ["is not there yet", false],
+    ["is there", true],
+  ])(
+    "on a full disk that %s ends the start, says what to free, and is no worse for it",
+    async (_, isThere) => {
+      const file = join(folder, "slipway.db");
+      if (isThere) {
+        const database = await openDatabase(file);
+        await database.db.insertInto("meta").values({ key: "k", value: "v" }).execute();
+        await database.close();
+      }
+      const before = isThere ? readFileSync(file) : null;
+      // No file may grow past a few blocks, the shared memory beside the database neither.
+      const { code, stderr } = await startBotWith("ulimit -f 8");
+      expect(stderr).toMatch(/^Slipway cannot start: .*(disk|full|I\/O|file too large)/im);
+      expect(stderr).toMatch(/→ Free space on the disk/);
+      expect(stderr).not.toMatch(/damaged|move the file/);
+      expect(code).toBe(1);
+      if (before) expect(readFileSync(file).equals(before)).toBe(true);
+      // Control: with space it opens.
+      await (await openDatabase(file)).close();
+    },
+  );
+
+  it("that is locked by another program is said to be in use", async () => {
+    const file = join(folder, "slipway.db");
+    await (await openDatabase(file)).close();
+    const other = new BetterSqlite3(file);
+    other.pragma("locking_mode = EXCLUSIVE");
+    other.exec("begin exclusive");
+    try {
+      await expect(openDatabase(file)).rejects.toMatchObject({ code: "database_in_use" });
+    } finally {
+      other.close();
+    }
+    await (await openDatabase(file)).close();
+  });
+
+  /** Starts the bot itself, after this line of shell. */
+  async function startBotWith(limit: string): Promise<{ code: number | null; stderr: string }> {
+    const config = join(folder, "slipway.yml");
+    writeFileSync(config, CONFIG);
+    const started = spawn("sh", ["-c", `${limit}; exec "$0" src/cli/slipway.mjs start`, process.execPath], {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: {
+        PATH: process.env.PATH,
+        HOME: folder,
+        KEY,
+        SLIPWAY_CONFIG: config,
+        DATABASE_URL: `sqlite:${join(folder, "slipway.db")}`,
+        SLIPWAY_SECRET: "s".repeat(64),
+        PORT: "0",
+        APP_ID: "1",
+        PRIVATE_KEY: generateKeyPairSync("rsa", { modulusLength: 2048 })
+          .privateKey.export({ type: "pkcs8", format: "pem" })
+          .toString(),
+        WEBHOOK_SECRET: "webhook-secret-of-some-length",
+      },
+    });
+    child = started;
+    let stderr = "";
+    started.stderr.on("data", (chunk) => {
+      stderr += chunk;
+    });
+    const code = await new Promise<number | null>((resolve) => started.once("close", resolve));
+    return { code, stderr };
+  }
 
   it("is copied whole while runs write to it", async () => {
     const play = named(async (run) => {
