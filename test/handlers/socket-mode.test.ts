@@ -1,3 +1,4 @@
+import pino from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSlack, type SlackEntrance } from "../../handlers/slack/index.ts";
 import { TEAM } from "../../sandbox/slack/people.ts";
@@ -28,7 +29,7 @@ afterEach(async () => {
   await bot.close();
 });
 
-async function start(connections: number): Promise<void> {
+async function start(connections: number, log = silent): Promise<void> {
   const { services, dispatch, redact, clock, parts } = bot;
   const side = createSlack({
     settings: {
@@ -40,7 +41,7 @@ async function start(connections: number): Promise<void> {
     dispatch,
     clock,
     guard: parts.engine.guard,
-    log: silent,
+    log,
     redact,
     connections,
   });
@@ -106,6 +107,22 @@ describe("Socket Mode", () => {
     await slack.sandbox("faults", []);
     await expect.poll(open, PATIENT).toBe(1);
     expect(await command("status")).toMatchObject({ status: 200, via: "socket" });
+  });
+
+  it("says of each connection that it cannot be opened, and not at every attempt", async () => {
+    const said: { level: number; number?: number; msg: string }[] = [];
+    const log = pino({ level: "debug" }, { write: (line) => void said.push(JSON.parse(line)) });
+    await refuseConnections();
+    await start(2, log);
+    const attempts = () => said.filter(({ msg }) => msg.includes("could not be opened"));
+    const of = (number: number) => attempts().filter((one) => one.number === number);
+    await expect.poll(() => Math.min(of(1).length, of(2).length), PATIENT).toBeGreaterThanOrEqual(2);
+    // Errors and worse.
+    const loud = said.filter(({ level }) => level >= 50);
+    expect(loud.map(({ number }) => number)).toEqual([1, 2]);
+    // Neither has given up.
+    await slack.sandbox("faults", []);
+    await expect.poll(open, PATIENT).toBe(2);
   });
 
   it.each(["warning", "refresh_requested", "link_disabled"])(
