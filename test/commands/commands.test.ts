@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { commands } from "../../commands/index.ts";
+import { pinOf, wasLookedUp } from "../../commands/lib/read-again.ts";
 import { t } from "../../commands/lib/text.ts";
 import type { CommitSource } from "../../commands/services.ts";
 import { refuse } from "../../commands/services.ts";
@@ -271,6 +272,25 @@ describe("launch with GitHub", () => {
     } finally {
       await other.close();
     }
+  });
+});
+
+describe("a commit that a run was pinned to", () => {
+  const none = { ref: null, pr: null };
+
+  it.each([
+    ["a pull request", { ref: "login", pr: 7 }, { named: "pr" }],
+    ["the default branch or another", { ref: "main", pr: null }, { named: "default" }],
+  ])("by an older version is read again as %s", (_, input, expected) => {
+    expect(pinOf({ sha: SHA, ...input }, "acme/web")).toMatchObject({ repository: "acme/web", ...expected });
+  });
+
+  it("is not read again where nobody had looked it up", () => {
+    expect(wasLookedUp({ sha: SHA, ...none })).toBe(false);
+    expect(wasLookedUp({ sha: SHA, ...none, repository: null, named: "sha" })).toBe(false);
+    expect(wasLookedUp({ sha: null, ...none, repository: null, named: "default" })).toBe(false);
+    // Control
+    expect(wasLookedUp({ sha: SHA, ...none, repository: "acme/web", named: "sha" })).toBe(true);
   });
 });
 

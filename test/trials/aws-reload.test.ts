@@ -1,5 +1,6 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { execFileSync } from "node:child_process";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { leftInCloud } from "../crash/support/cloud.ts";
 import { Barrier } from "./support/barrier.ts";
@@ -122,3 +123,49 @@ it("a slot that is taken out of the configuration is shown and can be ended unti
   expect(await leftInCloud(stand.yard)).toEqual([]);
   expect(await ask(stand, "terminate stg2")).toContain("unknown_slot");
 }, 120_000);
+
+describe("SIGHUP while the configuration's place is a pipe that nobody writes into", () => {
+  const answers = async () =>
+    await fetch(`${stand.yard.json.bot}/healthz`, { signal: AbortSignal.timeout(5_000) }).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+
+  /** Sends the signal while there is a pipe, and puts the file back afterwards. */
+  async function withPipe<T>(work: () => Promise<T>): Promise<T> {
+    const file = configFile(stand);
+    const good = readFileSync(file, "utf8");
+    rmSync(file);
+    execFileSync("mkfifo", [file]);
+    try {
+      return await work();
+    } finally {
+      rmSync(file);
+      writeFileSync(file, good);
+    }
+  }
+
+  it("keeps the old one, says so, and goes on answering", async () => {
+    await withPipe(async () => {
+      const told = await reload(stand, /the old one stays in use/);
+      expect(told).toContain("is no regular file");
+      expect(await answers()).toBe(true);
+    });
+    await reload(stand, /configuration read again/);
+  }, 60_000);
+
+  it("control: a bot that reads whatever is there answers no more", async () => {
+    await stand.renew([
+      {
+        file: "src/bot/bot.ts",
+        find: "() => readRegularFile(configFile)",
+        replace: '() => process.getBuiltinModule("node:fs").readFileSync(configFile, "utf8")',
+      },
+    ]);
+    await withPipe(async () => {
+      process.kill(logged(stand).at(-1)?.pid ?? 0, "SIGHUP");
+      await eventually("silent", answers, (isAnswered) => !isAnswered);
+    });
+    await stand.renew();
+  }, 90_000);
+});

@@ -72,7 +72,10 @@ export const github = z
       .array(repository(), expected("a list of repositories"))
       .prefault([])
       .describe("Where comments are obeyed."),
-    forks: z.enum(FORKS).prefault("refuse").describe("Whether pull requests from forks may be launched."),
+    forks: z
+      .enum(FORKS)
+      .prefault("refuse")
+      .describe("Whether pull requests from forks, and commits that are in a fork alone, may be launched."),
   })
   .prefault({});
 
