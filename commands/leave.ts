@@ -54,7 +54,9 @@ async function leaveAsRun(context: CommandContext, runId: number): Promise<Outco
         )
       : refuse(
           "not_queued",
-          t`${link} does not wait: it has ended (${now.state}).${now.reason === null ? null : t` ${sentence(now.reason)}`}`,
+          now.startedAt === null
+            ? t`${link} has left the queue already: ${sentence(now.reason ?? now.state)}`
+            : t`${link} does not wait: it has ended (${now.state}).`,
           t`${code(`${prefix} queue`)} shows who waits.`,
         );
   }

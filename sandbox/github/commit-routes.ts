@@ -13,9 +13,10 @@ const pulls = z.array(
     state: z.string(),
     merged_at: z.string().nullish(),
     base: z.looseObject({ sha: z.string() }),
+    head: z.looseObject({ ref: z.string(), sha: z.string() }),
   }),
 );
-const commits = z.array(z.looseObject({ sha: z.string() }));
+const comparison = z.looseObject({ commits: z.array(z.looseObject({ sha: z.string() })) });
 
 /** Asks the emulated GitHub with the headers of the request that is answered. */
 export type Ask = (path: string) => Promise<Answer>;
@@ -46,8 +47,11 @@ export async function commitRoute(method: string, path: string, ask: Ask): Promi
   const shown = all.filter(({ state, merged_at }) => state === "open" || typeof merged_at === "string");
   const found = [];
   for (const pull of shown) {
-    const own = commits.parse(read(await ask(`${repository}/pulls/${pull.number}/commits?per_page=100`)));
-    if (sha !== pull.base.sha && own.some((one) => one.sha === sha)) found.push(pull);
+    // `emulate` lists an open one's commits as they were when it was opened.
+    const head = pull.state === "open" ? pull.head.ref : pull.head.sha;
+    const answer = await ask(`${repository}/compare/${pull.base.sha}...${head}`);
+    const own = answer.status === 200 ? comparison.parse(read(answer)).commits : [];
+    if (own.some((one) => one.sha === sha)) found.push(pull);
   }
   return list(found);
 }

@@ -504,7 +504,7 @@ describe("runs", () => {
     await bot.say("launch stg1", asOther);
     await bot.say("cancel 3", asOther);
     expect(await bot.hear("leave 3", asOther)).toMatch(
-      /^run #3 \(.*\) does not wait: it has ended \(cancelled\)\. Cancelled by Dora before it began\. Nothing/,
+      /^run #3 \(.*\) has left the queue already: Cancelled by Dora before it began\. Nothing/,
     );
   });
 
