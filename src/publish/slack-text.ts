@@ -1,8 +1,8 @@
 import type { RunView, StepView } from "../engine/types.ts";
 import { formatDuration, utc } from "../util/format.ts";
 import { mentionOf } from "../util/mention.ts";
+import { codeBlock, escapedWithin, linkText } from "../util/mrkdwn.ts";
 import { stepProgress, timeLeft } from "./estimate.ts";
-import { codeBlock, escapedWithin, linkText } from "./mrkdwn.ts";
 import { runTitle } from "./run-title.ts";
 import { countsText, testReplies } from "./slack-tests.ts";
 import { type Stage, stagesOf, wasPassedOver } from "./stages.ts";
