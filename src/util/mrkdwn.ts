@@ -39,6 +39,15 @@ export function escapedWithin(text: string, longest: number): string {
   return cutEscaped(unmarked(oneLine(text)).replace(/^\s*(?=>)/, "\u00ad"), longest);
 }
 
+/** The same for words of our own, in which commands stand as code. Pure. */
+export function adviceWithin(text: string, longest: number): string {
+  const parts = oneLine(text).split(/(`[^`]+`)/);
+  const kept = parts.map((part, index) => (index % 2 === 1 ? part : unmarked(part))).join("");
+  const said = cutEscaped(kept, longest);
+  // Cut within a command, or none of ours: then nothing in it is code.
+  return said.split("`").length % 2 === 1 ? said : escapedWithin(text, longest);
+}
+
 function cutEscaped(text: string, longest: number): string {
   const whole = escapeMrkdwn(text);
   if (whole.length <= longest) return whole;
