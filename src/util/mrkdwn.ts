@@ -3,6 +3,11 @@ import { oneLine, withoutTurns } from "./format.ts";
 const MARKUP = { "&": "&amp;", "<": "&lt;", ">": "&gt;" } as const;
 /** Slack has no escape for these: look-alikes are no marks wherever they stand. */
 const LOOK_ALIKES = { "*": "\u2217", _: "\u02cd", "~": "\u223c", "`": "\u02cb" } as const;
+/** How a character may be shown in Slack besides itself. */
+export const SHOWN_AS: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(MARKUP),
+  ...Object.entries(LOOK_ALIKES),
+]);
 /** An address stays what it is, without the marks at its end. */
 const ADDRESS = /(https?:\/\/[^\s<>|`*]*[^\s<>|`*_~.,;:!?)\]}'"])/;
 
