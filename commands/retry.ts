@@ -1,9 +1,9 @@
 import { defineCommand, required } from "./lib/command.ts";
 import { startOnSlot } from "./lib/on-what-stands.ts";
-import { findRun, requireRoleOf } from "./lib/runs.ts";
+import { findRun, requireRoleOf, stopText } from "./lib/runs.ts";
 import { findSlot, runLink } from "./lib/slots.ts";
 import { startRun } from "./lib/start.ts";
-import { code, t } from "./lib/text.ts";
+import { t } from "./lib/text.ts";
 import { runNumber } from "./lib/values.ts";
 import { refuse } from "./services.ts";
 
@@ -27,7 +27,7 @@ export const retry = defineCommand({
       return refuse(
         "run_active",
         t`${runLink(context.services, run.id)} has not ended (${run.state}).`,
-        t`${code(`${context.prefix} cancel ${run.id}`)} ends it.`,
+        stopText(context.prefix, run),
       );
     }
     const { origin: _, ...input } = run.input;

@@ -1,5 +1,5 @@
 import type { Person } from "../../src/engine/types.ts";
-import { utc } from "../../src/util/format.ts";
+import { slackDate, utc } from "../../src/util/format.ts";
 import { mentionOf } from "../../src/util/mention.ts";
 
 /**
@@ -74,7 +74,7 @@ export function toSlack(text: Text): string {
 
 function slackPart(part: Part): string {
   if (typeof part === "string") return escapeSlack(part);
-  if (part.kind === "time") return slackTime(part.at);
+  if (part.kind === "time") return slackDate(part.at);
   if (part.kind === "person") return mentionOf(part.id) ?? slackPart(bold(part.name));
   if (part.kind === "link") return `<${slackUrl(part.url)}|${escapeSlack(part.text).replaceAll("|", "¦")}>`;
   // Slack has no escape for a backtick inside code: a look-alike keeps the span closed where we closed it.
@@ -98,8 +98,4 @@ function decodeSafely(url: string): string {
   } catch {
     return url;
   }
-}
-
-function slackTime(at: number): string {
-  return `<!date^${Math.floor(at / 1000)}^{date_short_pretty} {time}|${utc(at)}>`;
 }

@@ -145,6 +145,7 @@ async function openCore({ settings, loaded }: BotInput, place: Place) {
   const services: PipelineServices = {
     cloud,
     configOf: (hash) => configurations.of(hash),
+    currentConfig: () => holder.current().config,
     masterSecret: secret,
     testRunners: localTests(file, redact),
     jobsFolder: `${file}.jobs`,
