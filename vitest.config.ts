@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** Suites that start whole sandboxes and several bots: one file at a time, after everything else. */
+/**
+ * Suites that start whole sandboxes and several bots, after everything else. They mostly wait (a third of a processor
+ * each), and each sandbox claims addresses and ports of its own, so two stand side by side.
+ */
 const WHOLE = ["test/crash/**/*.test.ts", "test/trials/**/*.test.ts", "test/sandbox/**/*.test.ts"];
 
 export default defineConfig({
@@ -27,8 +30,7 @@ export default defineConfig({
           include: WHOLE,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          maxWorkers: 1,
-          fileParallelism: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },

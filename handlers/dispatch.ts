@@ -16,6 +16,7 @@ import type { AuditEntry } from "../db/audit.ts";
 import type { Person } from "../src/engine/types.ts";
 import type { Redactor } from "../src/util/redact.ts";
 import type { Authority } from "./roles.ts";
+import type { Turn } from "./turnstile.ts";
 
 /** A command as an entrance hands it on. */
 export interface CommandRequest {
@@ -29,8 +30,8 @@ export interface CommandRequest {
   authority(): Promise<Authority>;
   /** Found more than 15 minutes late. */
   readonly late?: boolean;
-  /** Resolves when every earlier command of this entrance has had its effect; at once when left out. */
-  turn?(): Promise<void>;
+  /** Its place among the commands of this entrance that change things; without one it waits for none. */
+  readonly turn?: Turn;
   /** The bot died while it did this before. */
   readonly interrupted?: boolean;
 }
@@ -59,6 +60,8 @@ export type Dispatch = (request: CommandRequest) => Promise<Dispatched>;
 export function createDispatch(options: DispatchOptions): Dispatch {
   return async (request) => {
     const parsed = parse(request);
+    // What changes nothing keeps nobody waiting while its author is looked up.
+    if ("refused" in parsed || !parsed.command.acts) request.turn?.through();
     const authority = await request.authority();
     const context = contextOf(options.services, request, authority);
     const refusal = "refused" in parsed ? parsed : mayRun(context, request, parsed);
@@ -90,7 +93,7 @@ function argsOf(parsed: ParsedCommand | Refusal): Readonly<Record<string, unknow
 function contextOf(services: CommandServices, request: CommandRequest, authority: Authority): CommandContext {
   const { person, roles, linked, withoutRoles } = authority;
   const { via, prefix, dedupeKey, origin } = request;
-  const turn = async () => await request.turn?.();
+  const turn = async () => await request.turn?.wait();
   return { services, person, roles, linked, withoutRoles, via, prefix, dedupeKey, origin, turn };
 }
 

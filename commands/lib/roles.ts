@@ -17,7 +17,11 @@ export function withImplied(roles: Iterable<Role>): ReadonlySet<Role> {
 }
 
 /** Refuses a person who lacks the role; `doing` completes "… needs the role". */
-export function requireRole(context: CommandContext, role: Role, doing: string): Refusal | null {
+export function requireRole(
+  context: Pick<CommandContext, "roles" | "withoutRoles" | "prefix">,
+  role: Role,
+  doing: string,
+): Refusal | null {
   if (context.roles.has(role)) return null;
   if (context.withoutRoles) return context.withoutRoles;
   const have = [...context.roles];

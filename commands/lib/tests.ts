@@ -1,4 +1,6 @@
+import { z } from "zod";
 import type { Browser } from "../../src/config/index.ts";
+import type { RunView } from "../../src/engine/types.ts";
 import { type CommandContext, type Refusal, refuse } from "../services.ts";
 import { code, t } from "./text.ts";
 import type { TestChoice } from "./values.ts";
@@ -29,4 +31,14 @@ export function checkBrowsers(context: CommandContext, asked: readonly Browser[]
 
 export function refuseWithoutTests(): Refusal {
   return refuse("no_tests", t`The configuration has no tests.`, t`They stand under "tests" in slipway.yml.`);
+}
+
+const counted = z.array(z.object({ notRun: z.number(), unavailable: z.string().nullable() }));
+
+/** Whether a run has tests that failed or never ran. Those of a browser that is not there would not run again either. */
+export function hasUnpassed({ tests, facts }: Pick<RunView, "tests" | "facts">): boolean {
+  if (tests === null) return false;
+  if (tests.failed > 0) return true;
+  const browsers = counted.safeParse(facts.browsers).data ?? [];
+  return browsers.some(({ notRun, unavailable }) => notRun > 0 && unavailable === null);
 }

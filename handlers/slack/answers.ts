@@ -1,6 +1,6 @@
 import { refusalText } from "../../commands/lib/refusal-text.ts";
 import { toSlack } from "../../commands/lib/text.ts";
-import type { Outcome } from "../../commands/services.ts";
+import type { CommandServices, Outcome } from "../../commands/services.ts";
 import type { Outbox } from "../../src/engine/outbox.ts";
 import type { Redactor } from "../../src/util/redact.ts";
 import { directLane, type OutgoingBody, type OutgoingKind } from "./sender.ts";
@@ -17,11 +17,12 @@ export interface Addressee {
 export interface AnswerOptions {
   readonly outbox: Outbox;
   readonly redact: Redactor;
+  readonly services: Pick<CommandServices, "config">;
 }
 
 /** Puts a command's answers into the outbox, each once: refusals to their author only, changes to the channel. */
 export async function sendAnswers(
-  { outbox, redact }: AnswerOptions,
+  { outbox, redact, services }: AnswerOptions,
   { key, channel, user, responseUrl }: Addressee,
   outcome: Outcome,
 ): Promise<void> {
@@ -40,8 +41,18 @@ export async function sendAnswers(
     return await send("reply", lane, { text, user, channel, responseUrl }, "reply");
   }
   const text = toSlack((isOwnConversation(channel) ? outcome.own : undefined) ?? outcome.text);
-  if (outcome.audience === "channel") await send("post", channel, { text, channel, responseUrl }, "post");
-  else {
+  if (outcome.audience === "channel") {
+    await send("post", channel, { text, channel, responseUrl }, "post");
+    // What is typed to the bot alone changes things for everybody all the same.
+    const home = services.config().config.slack?.channel;
+    if (isOwnConversation(channel) && home !== undefined)
+      await send(
+        "post",
+        home,
+        { text: toSlack(outcome.text), channel: home, responseUrl: null },
+        "announced",
+      );
+  } else {
     const run = outcome.begun && outcome.run ? { unlessShown: outcome.run.id } : {};
     await send("reply", lane, { text, user, channel, responseUrl, ...run }, "reply");
   }

@@ -1,9 +1,10 @@
 import { z } from "zod";
-import { t } from "../../commands/lib/text.ts";
-import { type CommandServices, type Origin, type Outcome, refuse } from "../../commands/services.ts";
+import { requireRole } from "../../commands/lib/roles.ts";
+import { bold, code, t } from "../../commands/lib/text.ts";
+import { answer, type CommandServices, type Origin, type Outcome, refuse } from "../../commands/services.ts";
 import type { RunView } from "../../src/engine/types.ts";
 import { EXTEND_BY, RUN_ACTIONS, type RunAction } from "../../src/publish/slack-actions.ts";
-import { sendAnswers } from "./answers.ts";
+import { type Addressee, sendAnswers } from "./answers.ts";
 import type { InTurn, SlackCommandOptions } from "./command.ts";
 import { HOME_LAUNCH } from "./home.ts";
 import { askerOf, interactor } from "./person.ts";
@@ -28,8 +29,8 @@ export interface ButtonOptions extends SlackCommandOptions {
   readonly services: CommandServices;
   /** How people call the bot. */
   readonly prefix: string;
-  /** Opens the launch form for a slot. */
-  openLaunchForm(triggerId: string, slot: string): Promise<void>;
+  /** Opens the launch form for a slot; false: Slack did not show it. */
+  openLaunchForm(triggerId: string, slot: string): Promise<boolean>;
 }
 
 /** Actions that begin a run: the same button of the same message begins one, however often it is pressed. */
@@ -44,18 +45,12 @@ export async function handleButton(
 ): Promise<void> {
   const [pressed] = click.actions;
   if (pressed?.action_id === HOME_LAUNCH && pressed.value !== undefined)
-    return await options.openLaunchForm(click.trigger_id, pressed.value);
+    return await launchFromHome(options, click, pressed.value, circumstances);
   const action = actionOf(pressed?.action_id);
   const runId = Number(pressed?.value);
   if (action === null || !Number.isSafeInteger(runId) || runId < 1) return;
-  const { user, trigger_id: trigger } = click;
   const asker = askerOf(click);
-  const to = {
-    key: `button:${trigger}`,
-    channel: click.channel?.id ?? user.id,
-    user: user.id,
-    responseUrl: click.response_url ?? null,
-  };
+  const to = addresseeOf(click);
   const run = await options.services.engine.run(runId);
   const words = await wordsOf(options.services, action, runId, run);
   if ("refused" in words) return await sendAnswers(options, to, words);
@@ -64,7 +59,7 @@ export async function handleButton(
     written: { words },
     via: "slack",
     prefix: options.prefix,
-    dedupeKey: BEGINS.has(action) ? `slack:button:${place}/${action}/${runId}` : `slack:${trigger}`,
+    dedupeKey: BEGINS.has(action) ? `slack:button:${place}/${action}/${runId}` : `slack:${click.trigger_id}`,
     origin: originOfClick(click, run),
     authority: () => options.authority(asker),
     turn: circumstances.turn,
@@ -72,6 +67,33 @@ export async function handleButton(
     interrupted: circumstances.interrupted,
   });
   await sendAnswers(options, to, dispatched.outcome);
+}
+
+function addresseeOf({ user, channel, trigger_id, response_url }: BlockActions): Addressee {
+  const key = `button:${trigger_id}`;
+  return { key, channel: channel?.id ?? user.id, user: user.id, responseUrl: response_url ?? null };
+}
+
+/** The form shows every slot and who holds it: to those who may launch. Who gets none is told what to type. */
+async function launchFromHome(
+  options: ButtonOptions,
+  click: BlockActions,
+  slot: string,
+  { turn }: InTurn,
+): Promise<void> {
+  // A form changes nothing: nobody waits until Slack has shown it.
+  turn.through();
+  const { prefix } = options;
+  const refusal = requireRole(
+    { ...(await options.authority(askerOf(click))), prefix },
+    "developer",
+    "launch",
+  );
+  if (refusal) return await sendAnswers(options, addresseeOf(click), refusal);
+  if (await options.openLaunchForm(click.trigger_id, slot)) return;
+  const words = t`Slack did not show the form for ${bold(slot)}, and nothing was started.`;
+  const next = t`Type ${code(`${prefix} launch ${slot}`)} (${code(`${prefix} help launch`)} shows what else it takes), or press Launch again.`;
+  await sendAnswers(options, addresseeOf(click), answer(t`${words} ${next}`));
 }
 
 function actionOf(actionId: string | undefined): RunAction | null {

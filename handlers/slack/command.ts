@@ -3,6 +3,7 @@ import { fromSlack } from "../../commands/lib/slack-text.ts";
 import type { Circumstances } from "../../src/engine/inbox.ts";
 import type { Dispatch } from "../dispatch.ts";
 import type { Authority, SlackAsker } from "../roles.ts";
+import type { Turn } from "../turnstile.ts";
 import { type AnswerOptions, sendAnswers } from "./answers.ts";
 
 /** https://docs.slack.dev/interactivity/implementing-slash-commands/#app_command_handling */
@@ -20,13 +21,16 @@ export type SlashCommand = z.infer<typeof slashCommand>;
 
 /** An event's circumstances, and its place among those that change things. */
 export interface InTurn extends Circumstances {
-  turn(): Promise<void>;
+  readonly turn: Turn;
 }
 
 export interface SlackCommandOptions extends AnswerOptions {
   readonly dispatch: Dispatch;
-  /** Opens the form that the command asks for by what it leaves out; false: carry it out as it stands. */
-  openForm?(command: SlashCommand, asker: SlackAsker): Promise<boolean>;
+  /**
+   * Opens the form that the command asks for by what it leaves out, and gives up its place for that; false: carry it
+   * out as it stands.
+   */
+  openForm?(command: SlashCommand, asker: SlackAsker, turn: Turn): Promise<boolean>;
   authority(asker: SlackAsker): Promise<Authority>;
 }
 
@@ -45,7 +49,7 @@ export async function handleSlashCommand(
   circumstances: InTurn,
 ): Promise<void> {
   const isFresh = !circumstances.late && circumstances.attempt === 1;
-  if (isFresh && (await options.openForm?.(command, askerOf(command)))) return;
+  if (isFresh && (await options.openForm?.(command, askerOf(command), circumstances.turn))) return;
   const dispatched = await options.dispatch({
     written: { text: fromSlack(command.text) },
     via: "slack",

@@ -1,15 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { setTimeout } from "node:timers/promises";
-import {
-  type App,
-  HTTPReceiver,
-  isValidSlackRequest,
-  type Receiver,
-  type ReceiverEvent,
-  SocketModeReceiver,
-  type webApi,
-} from "@slack/bolt";
+import { type App, HTTPReceiver, isValidSlackRequest, type ReceiverEvent } from "@slack/bolt";
 import type { Logger } from "pino";
 import { z } from "zod";
 import type { Inbox } from "../../src/engine/inbox.ts";
@@ -40,7 +31,7 @@ export interface Intake {
  * Where Bolt's receivers hand over what they have verified and parsed: it is written into the inbox, then
  * acknowledged. Handling comes later, from the inbox.
  */
-function sink(inbox: Inbox, intake: Intake, log: Logger): App {
+export function sink(inbox: Inbox, intake: Intake, log: Logger): App {
   const processEvent = async ({ body, ack }: ReceiverEvent): Promise<void> => {
     // Slack's old verification token is a secret that nothing here needs.
     const { token: _, ...payload } = body as JsonObject;
@@ -83,9 +74,7 @@ export function createHttpEntrance(options: {
     logger: slackLogger(log),
     // A failure to store is ours: 500 makes Slack try again, or tell the person.
     processEventErrorHandler: async ({ error, response }) => {
-      const malformed = codeOf(error) === MALFORMED;
-      if (malformed) log.warn({ status: 400, why: detailOf(error) }, REFUSED);
-      else log.error({ err: error }, "a request of Slack could not be stored");
+      const malformed = notStored(error, log) === "malformed";
       if (!response.headersSent) response.writeHead(malformed ? 400 : 500).end();
       return true;
     },
@@ -155,42 +144,6 @@ function isFresh(request: IncomingMessage, now: number): boolean {
   return Math.abs(now / 1000 - Number(written)) <= TIMESTAMP_SLACK_S;
 }
 
-/** Slack by Socket Mode: the same, over a web socket that the bot opens. */
-export function createSocketEntrance(options: {
-  appToken: string;
-  clientOptions: webApi.WebClientOptions;
-  inbox: Inbox;
-  intake: Intake;
-  log: Logger;
-}): { start(): Promise<void>; stop(): Promise<void> } {
-  const receiver: Receiver = new SocketModeReceiver({
-    appToken: options.appToken,
-    logger: slackLogger(options.log),
-    installerOptions: { clientOptions: options.clientOptions },
-  });
-  receiver.init(sink(options.inbox, options.intake, options.log));
-  let stopped = false;
-  // Being ready never depends on a third party: the bot works while Slack is away, and connects when it is back.
-  const connect = async (): Promise<void> => {
-    for (let pauseMs = 1_000; !stopped; pauseMs = Math.min(pauseMs * 2, 60_000)) {
-      try {
-        await receiver.start();
-        return;
-      } catch (error) {
-        options.log.error({ err: error, pauseMs }, "Slack's web socket could not be opened");
-        await setTimeout(pauseMs, undefined, { ref: false });
-      }
-    }
-  };
-  return {
-    start: async () => void connect(),
-    stop: async () => {
-      stopped = true;
-      await receiver.stop();
-    },
-  };
-}
-
 const MALFORMED = "malformed_request";
 const REFUSED = "a request to /slack/events was refused";
 
@@ -229,6 +182,14 @@ export function deliveryKey(body: JsonObject, events: ReadonlySet<string>): stri
 /** What was read, however deeply it is nested, may be too deep to be written. */
 function tooDeep(error: unknown): never {
   throw error instanceof RangeError ? malformed("nested too deeply") : error;
+}
+
+/** Says in the log why nothing was stored. */
+export function notStored(error: unknown, log: Logger): "malformed" | "failed" {
+  const malformed = codeOf(error) === MALFORMED;
+  if (malformed) log.warn({ status: 400, why: detailOf(error) }, REFUSED);
+  else log.error({ err: error }, "a request of Slack could not be stored");
+  return malformed ? "malformed" : "failed";
 }
 
 function detailOf(error: unknown): unknown {

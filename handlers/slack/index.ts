@@ -1,5 +1,6 @@
 import { App, type Receiver, webApi } from "@slack/bolt";
 import type { Logger } from "pino";
+import { z } from "zod";
 import type { CommandServices } from "../../commands/services.ts";
 import type { SlackSettings } from "../../src/config/index.ts";
 import type { Guard } from "../../src/engine/guard.ts";
@@ -10,27 +11,22 @@ import type { JsonObject } from "../../src/util/json.ts";
 import type { Redactor } from "../../src/util/redact.ts";
 import type { Dispatch } from "../dispatch.ts";
 import { type SlackAsker, slackAuthority } from "../roles.ts";
-import { Turnstile } from "../turnstile.ts";
+import { type Turn, Turnstile } from "../turnstile.ts";
 import { Budget } from "./budget.ts";
 import { type ButtonOptions, blockActions, handleButton } from "./buttons.ts";
 import { clientOptions, ONE_MORE_TRY, slackLogger } from "./client.ts";
 import { askerOf, handleSlashCommand, type InTurn, slashCommand } from "./command.ts";
 import { createDirectory } from "./directory.ts";
-import {
-  createHttpEntrance,
-  createSocketEntrance,
-  deliveryKey,
-  type Intake,
-  type SlackListener,
-} from "./entrance.ts";
+import { createHttpEntrance, deliveryKey, type Intake, type SlackListener } from "./entrance.ts";
 import { formView, viewSubmission } from "./forms.ts";
 import { Home } from "./home.ts";
 import { Messages } from "./messages.ts";
 import { objectionsTo } from "./objections.ts";
 import { isShown } from "./rows.ts";
 import { createSender } from "./sender.ts";
+import { createSocketEntrance } from "./sockets.ts";
 import { Stories } from "./stories.ts";
-import { handleHomeOpened, handleSubmission, openFormFor, type ShowForm } from "./submissions.ts";
+import { handleHomeOpened, handleSubmission, openFormFor, showFormsWith } from "./submissions.ts";
 import { unfurlRuns } from "./unfurl.ts";
 
 export interface SlackOptions {
@@ -41,6 +37,10 @@ export interface SlackOptions {
   readonly guard: Guard;
   readonly log: Logger;
   readonly redact: Redactor;
+  /** How long a command waits for earlier ones whose look-ups are not done, in ms. */
+  readonly patienceMs?: number;
+  /** How many web sockets Socket Mode holds open. */
+  readonly connections?: number;
 }
 
 /** Slack's side of the bot. The inbox and the outbox are made with its parts and given back to `connect`. */
@@ -82,10 +82,9 @@ export function createSlack(options: SlackOptions): Slack {
     );
   const mayLook = async (asker: SlackAsker) => (await authority(asker)).roles.has("viewer");
   const stories = new Stories(services, options.clock);
-  const turnstile = new Turnstile();
+  const turnstile = new Turnstile(options.patienceMs);
   const home = new Home({ client, budget, services, redact: options.redact, log });
-  const showForm: ShowForm = async (triggerId, view) =>
-    void (await client.views.open({ trigger_id: triggerId, view }));
+  const showForm = showFormsWith(client, log);
   let connected: ButtonOptions | undefined;
   const connection = () => {
     if (!connected) throw new Error("Slack is not connected yet.");
@@ -124,10 +123,11 @@ export function createSlack(options: SlackOptions): Slack {
         authority,
         services,
         prefix: COMMAND,
-        openForm: (command, asker) => openFormFor({ services, authority }, showForm, command, asker),
+        openForm: (command, asker, turn) =>
+          openFormFor({ services, authority }, showForm, command, asker, turn),
         openLaunchForm: async (triggerId, slot) => {
           const place = { channel: services.config().config.slack?.channel ?? null, slot };
-          await showForm(triggerId, await formView("launch", services, place));
+          return await showForm(triggerId, await formView("launch", services, place));
         },
       };
       const intake: Intake = {
@@ -152,16 +152,23 @@ export function createSlack(options: SlackOptions): Slack {
   };
 }
 
+const author = z.object({ user: z.object({ id: z.string() }) });
+const eventAuthor = z.object({ event: z.object({ user: z.string() }) });
+
 /** Commands have a lane each: a turnstile keeps the order of their effects. Clicks and events are per person. */
 function laneOf(payload: JsonObject): string {
   if (typeof payload.command === "string") return `command-${String(payload.trigger_id)}`;
-  const user = payload.user;
-  return typeof user === "object" && user !== null && "id" in user ? String(user.id) : "events";
+  const clicked = author.safeParse(payload).data?.user.id;
+  return clicked ?? `events-${eventAuthor.safeParse(payload).data?.event.user ?? ""}`;
 }
+
+/** App Home and the preview of a link change nothing, so they take no place. */
+const NO_PLACE: Turn = { wait: async () => {}, through: () => {} };
 
 /**
  * Bolt takes stored events as if they had just arrived; the acknowledgement was given before. The inbox calls
- * this in order of arrival, so the place in the turnstile is taken before anything else.
+ * this in order of arrival, so the place in the turnstile is taken before anything else; what turns out to change
+ * nothing gives it up before it asks Slack for anything.
  */
 async function handOver(
   bolt: App,
@@ -169,12 +176,12 @@ async function handOver(
   payload: JsonObject,
   circumstances: Circumstances,
 ): Promise<void> {
-  const turn = turnstile.enter();
+  const turn = payload.type === "event_callback" ? NO_PLACE : turnstile.enter();
   try {
     await bolt.processEvent({
       body: { ...payload },
       ack: async () => {},
-      customProperties: { [CIRCUMSTANCES]: { ...circumstances, turn: turn.wait } },
+      customProperties: { [CIRCUMSTANCES]: { ...circumstances, turn } },
     });
   } finally {
     turn.through();
@@ -220,7 +227,7 @@ function createBolt(
 }
 
 function createEntrance(
-  { settings, clock, log }: SlackOptions,
+  { settings, clock, log, connections }: SlackOptions,
   shared: webApi.WebClientOptions,
   inbox: Inbox,
   intake: Intake,
@@ -233,6 +240,7 @@ function createEntrance(
       inbox,
       intake,
       log,
+      connections,
     });
     return { listener: null, start: socket.start, stop: socket.stop };
   }

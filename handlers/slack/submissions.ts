@@ -1,6 +1,10 @@
+import type { webApi } from "@slack/bolt";
+import type { ModalView } from "@slack/types";
+import type { Logger } from "pino";
 import { z } from "zod";
 import type { Role } from "../../src/config/index.ts";
 import type { SlackAsker } from "../roles.ts";
+import type { Turn } from "../turnstile.ts";
 import { sendAnswers } from "./answers.ts";
 import type { ButtonOptions } from "./buttons.ts";
 import type { InTurn, SlashCommand } from "./command.ts";
@@ -41,28 +45,40 @@ export async function handleSubmission(
   await sendAnswers(options, to, dispatched.outcome);
 }
 
-/** Shows a form; Slack takes a trigger for three seconds. */
-export type ShowForm = (triggerId: string, view: Awaited<ReturnType<typeof formView>>) => Promise<void>;
+/** Shows a form; false, and a word in the log: Slack did not, as it does not later than three seconds. */
+export type ShowForm = (triggerId: string, view: ModalView) => Promise<boolean>;
 
-/** Opens the form that a command asks for. False when it asks for none, or Slack could not show it. */
+export function showFormsWith(client: webApi.WebClient, log: Logger): ShowForm {
+  return async (triggerId, view) => {
+    try {
+      await client.views.open({ trigger_id: triggerId, view });
+      return true;
+    } catch (error) {
+      log.warn({ err: error, form: view.callback_id }, "Slack did not show a form");
+      return false;
+    }
+  };
+}
+
+/**
+ * Opens the form that a command asks for. False when it asks for none, or Slack could not show it: the words are
+ * carried out as they stand.
+ */
 export async function openFormFor(
   options: Pick<ButtonOptions, "services" | "authority">,
   show: ShowForm,
   command: SlashCommand,
   asker: SlackAsker,
+  turn: Turn,
 ): Promise<boolean> {
   const kind = await formFor(command.text, options.services);
   if (kind === null) return false;
+  // A form changes nothing: nobody waits until Slack has shown it.
+  turn.through();
   const { roles } = await options.authority(asker);
   if (!roles.has(ROLE_OF_FORM[kind])) return false;
-  try {
-    const place = { channel: command.channel_id, slot: null };
-    await show(command.trigger_id, await formView(kind, options.services, place));
-    return true;
-  } catch {
-    // Too late for a form, or Slack is away: the words are carried out as they stand.
-    return false;
-  }
+  const place = { channel: command.channel_id, slot: null };
+  return await show(command.trigger_id, await formView(kind, options.services, place));
 }
 
 const ROLE_OF_FORM: Readonly<Record<FormKind, Role>> = { launch: "developer", lock: "developer" };

@@ -16,7 +16,10 @@ const delays = z.strictObject({
   stop: z.number().nonnegative().default(500),
   /** terminated → no longer described. About an hour on AWS. */
   terminatedVisible: z.number().nonnegative().default(3_600_000),
-  /** For so long after its creation an instance or a rule is not found by those who ask for it. */
+  /**
+   * For so long after its creation an instance or a rule is not found by those who ask for it, and a target group
+   * that a listener rule has just been given is still said to be in no use.
+   */
   consistency: z.number().nonnegative().default(0),
   /** Descriptions show an instance's state as it was so long ago. */
   staleRead: z.number().nonnegative().default(0),

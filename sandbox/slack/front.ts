@@ -29,8 +29,8 @@ import { answerWebApi, parseRequest, rateLimited, type WebApiParts } from "./web
 export interface SlackFrontOptions {
   readonly port?: number;
   readonly botToken: string;
-  /** Of Socket Mode; without it apps.connections.open is refused. */
-  readonly appToken?: string;
+  /** Turns Socket Mode on: nothing goes by HTTP. Without it apps.connections.open is refused. */
+  readonly appToken?: string | undefined;
   readonly signingSecret: string;
   /** Where commands, clicks and events are posted: the bot's base address. */
   readonly botUrl: string;
@@ -68,7 +68,13 @@ export async function startSlackFront(options: SlackFrontOptions): Promise<Slack
   const responses = new ResponseUrls({ slack, transcript, calls, clock, publicUrl });
   const limits = new RateLimits(clock);
   const { botToken, appToken, signingSecret, botUrl } = options;
-  const delivery = new Delivery({ botUrl, signingSecret, sockets, clock });
+  const delivery = new Delivery({
+    botUrl,
+    signingSecret,
+    socketMode: appToken !== undefined,
+    sockets,
+    clock,
+  });
   const workspace = { slack, transcript, conversations, views, triggers, sockets, clock, publicUrl };
   const webApi: WebApiParts = { ...workspace, botToken, appToken, scopes: manifest.scopes, limits };
   const interactions = { ...workspace, delivery, responses };

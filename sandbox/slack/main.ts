@@ -5,7 +5,8 @@ import { startSlackFront } from "./front.ts";
 const settings = z.strictObject({
   port: z.number().int(),
   botToken: z.string(),
-  appToken: z.string(),
+  /** Turns Socket Mode on. */
+  appToken: z.string().optional(),
   signingSecret: z.string(),
   botUrl: z.string(),
   manifest: z.string(),

@@ -15,6 +15,8 @@ import { CHANNEL, personByIdOrName } from "./people.ts";
 const LONGEST_WAIT_MS = 20_000;
 const disconnectSchema = z.strictObject({
   reason: z.enum(["cut", "warning", "refresh_requested", "link_disabled"]).default("cut"),
+  /** How many connections, the oldest first; all of them when left out. */
+  most: z.number().int().positive().optional(),
 });
 
 export interface PeopleParts extends EventParts {
@@ -52,9 +54,9 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   }),
   "POST home": posted(homeSchema, async (input, parts) => outcome(await openHome(input, parts))),
   "POST say": posted(saySchema, async (input, parts) => [200, await say(input, parts)]),
-  "POST disconnect": posted(disconnectSchema, ({ reason }, { sockets }) => [
+  "POST disconnect": posted(disconnectSchema, ({ reason, most }, { sockets }) => [
     200,
-    { connections: sockets.disconnect(reason) },
+    { connections: sockets.disconnect(reason, most ?? Number.POSITIVE_INFINITY) },
   ]),
   "GET connections": ({ parts }) => [200, parts.sockets.counts()],
   "GET messages": async ({ query, parts }) => {

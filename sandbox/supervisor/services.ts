@@ -33,6 +33,7 @@ export async function startServices(
   folder: SandboxFolder,
   addresses: Addresses,
   secrets: SandboxSecrets,
+  socketMode: boolean,
   cloud: CloudConfigInput,
 ): Promise<Services> {
   const botUrl = local(addresses.botPort);
@@ -53,7 +54,7 @@ export async function startServices(
   const slack = {
     port: addresses.slackPort,
     botToken: secrets.slackBotToken,
-    appToken: secrets.slackAppToken,
+    ...(socketMode && { appToken: secrets.slackAppToken }),
     signingSecret: secrets.slackSigningSecret,
     botUrl,
     manifest: join(ROOT, "slack.yml"),

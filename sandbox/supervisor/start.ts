@@ -82,9 +82,10 @@ async function start(
   parts.ports = await claimPorts();
   const addresses = await chooseAddresses(parts.ports);
   const secrets = await makeSecrets();
+  const socketMode = options.socketMode ?? false;
   const json = describe(addresses, secrets);
   const environment = {
-    ...botEnvironment(folder, addresses, secrets, options.socketMode ?? false),
+    ...botEnvironment(folder, addresses, secrets, socketMode),
     ...options.env,
   };
   writeKeys(folder, secrets);
@@ -117,7 +118,8 @@ async function start(
   parts.page =
     options.port === undefined ? await page(USUAL_PAGE_PORT).catch(() => page(0)) : await page(options.port);
   json.console = parts.page.url;
-  const services = await startServices(children, folder, addresses, secrets, options.cloud?.(cloud) ?? cloud);
+  const simulated = options.cloud?.(cloud) ?? cloud;
+  const services = await startServices(children, folder, addresses, secrets, socketMode, simulated);
   const watch = (child: Child) => {
     child.ended.then((result) => {
       if (!isStopping() && !killed.has(child)) options.onEnd?.(child, result);

@@ -110,10 +110,16 @@ export function untilTerminatedTwice(): Until<Instance, Instance> {
   };
 }
 
-/** Waits for `healthy`. @throws TargetFault when no waiting can help. */
+/** So often in a row (about ten seconds) a group that was just given to a rule may still be said to be unused. */
+const UNUSED_LOOKS = 12;
+
+/** Waits for `healthy`. Stateful: make one per waiting. @throws TargetFault when no waiting can help. */
 export function untilHealthy(groupArn: string): Until<TargetHealth, TargetHealth> {
+  let unused = 0;
   return (health) => {
     if (health?.state === "healthy") return health;
+    unused = health?.reason === "Target.NotInUse" ? unused + 1 : 0;
+    if (unused > 0 && unused < UNUSED_LOOKS) return undefined;
     const hopeless = health && hopelessTarget(groupArn, health);
     if (hopeless) throw hopeless;
     return undefined;

@@ -72,7 +72,8 @@ const PAUSES_MS = [200, 1_000, 5_000, 15_000, 30_000];
 /** Attempts to answer a late event before it is let go. */
 const LATE_ATTEMPTS = 5;
 const KEPT_MS = 14 * 86_400_000;
-const CONCURRENCY = 8;
+/** Many: handlers wait for third parties for the most part, and one that does not answer must keep nobody's place. */
+const CONCURRENCY = 32;
 
 export class Inbox {
   readonly #options: InboxOptions;

@@ -8,6 +8,8 @@ import { prepareTests, runTests } from "./steps/tests.ts";
 export type TestInput = JsonObject & {
   readonly failedOnly: boolean;
   readonly browsers: readonly string[] | null;
+  /** With `failedOnly`: the run (its uuid) whose tests are run again; runs of older versions know none. */
+  readonly earlier?: string;
 };
 
 /** The suite against what stands on a kept slot; `--failed`: only what failed or was not run last time. */
@@ -19,6 +21,12 @@ export function testPipeline(services: PipelineServices) {
     await requireStanding(run, context, host.instanceId);
     const choice = input.browsers ?? "all";
     await prepareTests(run, context, choice);
-    await runTests(run, context, { choice, failedOnly: input.failedOnly, host, subject });
+    await runTests(run, context, {
+      choice,
+      failedOnly: input.failedOnly,
+      earlier: input.earlier,
+      host,
+      subject,
+    });
   });
 }

@@ -36,12 +36,12 @@ export function countsText(counts: TestCounts): string {
 const MOST_NAMED = 5;
 
 /** The first failing tests by name. Pure. */
-export function failingTests({ facts }: RunView): string[] {
+export function failingTests({ facts, tests }: RunView): string[] {
   const failures = failuresOf(facts.failures);
   const named = failures
     .slice(0, MOST_NAMED)
     .map(({ title, browser }) => `✗ ${cutText(title, LONGEST_NAME)} (${cutText(browser, LONGEST_BROWSER)})`);
-  const more = failures.length - named.length;
+  const more = Math.max(tests?.failed ?? 0, failures.length) - named.length;
   return more > 0 ? [...named, `… and ${more} more`] : named;
 }
 
@@ -60,9 +60,14 @@ export function testReplies(run: RunView): Reply[] {
   const byBrowser = [...Map.groupBy(failures, ({ browser }) => browser)].slice(0, MOST_BROWSERS);
   return [
     { key: "tests", text: [countsText(run.tests), ...browserLines(run)].join("\n") },
-    ...byBrowser.flatMap(([browser, failed]) => failureReplies(browser, failed)),
+    ...byBrowser.flatMap(([browser, named]) => failureReplies(browser, named, failedIn(run, browser))),
     ...pictureReply(run.id, failures),
   ];
+}
+
+/** How many tests failed in a browser: more than are named, when they are many. */
+function failedIn({ facts }: RunView, browser: string): number {
+  return browsersOf(facts.browsers).find((one) => one.browser === browser)?.counts.failed ?? 0;
 }
 
 /** A line for each browser: those with failures first, those that were not run last and said as such. */
@@ -72,7 +77,7 @@ function browserLines({ facts }: RunView): string[] {
     const notRun = Array.isArray(facts.notRun) ? facts.notRun.map(String) : [];
     return notRun.slice(0, MOST_BROWSERS).map((line) => `– ${escapedWithin(line, LONGEST_NAME)}`);
   }
-  const rank = ({ counts, unavailable }: Browser) => (unavailable !== null ? 2 : counts.failed > 0 ? 0 : 1);
+  const rank = ({ counts, unavailable }: Browser) => (counts.failed > 0 ? 0 : unavailable !== null ? 2 : 1);
   return browsers
     .toSorted((a, b) => rank(a) - rank(b))
     .slice(0, MOST_BROWSERS)
@@ -81,7 +86,10 @@ function browserLines({ facts }: RunView): string[] {
 
 function browserLine({ browser, counts, unavailable }: Browser): string {
   const name = browserName(browser);
-  if (unavailable !== null) return `– ${name} not run: ${escapedWithin(unavailable, LONGEST_NAME)}`;
+  const missing = unavailable === null ? null : escapedWithin(unavailable, LONGEST_NAME);
+  // Tests that need no page run, and fail, without the browser.
+  if (missing !== null && counts.failed > 0) return `✗ ${name}: ${numbers(counts)} (${missing})`;
+  if (missing !== null) return `– ${name} not run: ${missing}`;
   const nothingRan = counts.passed + counts.failed + counts.flaky === 0;
   return `${counts.failed > 0 ? "✗" : nothingRan ? "–" : "✓"} ${name}: ${numbers(counts)}`;
 }
@@ -91,13 +99,14 @@ function browserName(browser: string): string {
 }
 
 /** The more there are, the less is told of each: one long error leaves room for the others. */
-function failureReplies(browser: string, failures: readonly Failure[]): Reply[] {
+function failureReplies(browser: string, failures: readonly Failure[], counted: number): Reply[] {
   const room = Math.floor((LONGEST_REPLY * MOST_REPLIES) / failures.length);
   const longest = Math.max(120, Math.min(LONGEST_ERROR, room));
   const chunks = inReplies(failures.map((failure) => failureText(failure, longest)));
-  const left = failures.length - chunks.reduce((sum, texts) => sum + texts.length, 0);
+  const failed = Math.max(counted, failures.length);
+  const left = failed - chunks.reduce((sum, texts) => sum + texts.length, 0);
   const name = browserName(browser);
-  const count = failures.length === 1 ? "1 test" : `${failures.length} tests`;
+  const count = failed === 1 ? "1 test" : `${failed} tests`;
   return chunks.map((texts, index) => {
     const head = index > 0 ? [] : [`*${name}*: ${count} failed`];
     const more = index === chunks.length - 1 && left > 0 ? [`… and ${left} more in ${name}.`] : [];

@@ -3,6 +3,7 @@ export { type HostEnvironment, hostEnvironment } from "./local/environment.ts";
 export { type LocalRunnerOptions, localRunner } from "./local/local-runner.ts";
 export { rerunOf } from "./local/rerun.ts";
 export { afterRerun, mergeReports, type TestTotals } from "./merge.ts";
+export { namedFailures } from "./named.ts";
 export { ReportError } from "./report/error.ts";
 export { type Expected, parseReport } from "./report/parse.ts";
 export * from "./runner.ts";

@@ -163,7 +163,6 @@ describe("waiting for targets", () => {
   });
 
   it.each([
-    ["Target.NotInUse", "target_not_in_use"],
     ["Target.InvalidState", "target_invalid_state"],
     ["Target.IpUnusable", "target_ip_unusable"],
   ])("fails at once with %s", async (reason, code) => {
@@ -171,6 +170,20 @@ describe("waiting for targets", () => {
     const waiting = stand.region.poller.target(ARN, target, untilHealthy(ARN), { deadline: deadline() });
     await expect(waiting).rejects.toMatchObject({ code, remedy: expect.stringMatching(/./) });
     expect(stand.aws.count("DescribeTargetHealth")).toBe(1);
+  });
+
+  it("waits for a group that has just been given to a rule, and not for one that nothing uses", async () => {
+    const unused = targetsAnswer([{ id: "i-1", state: "unused", reason: "Target.NotInUse" }]);
+    const healthy = targetsAnswer([{ id: "i-1", state: "healthy" }]);
+    stand.aws.answer((_, before) => (before < 3 ? unused : healthy));
+    const soon = stand.region.poller.target(ARN, target, untilHealthy(ARN), { deadline: deadline() });
+    expect(await soon).toMatchObject({ state: "healthy" });
+    stand.aws.answer(unused);
+    const never = stand.region.poller.target(ARN, target, untilHealthy(ARN), { deadline: deadline() });
+    await expect(never).rejects.toMatchObject({
+      code: "target_not_in_use",
+      remedy: expect.stringMatching(/./),
+    });
   });
 
   it("waits while unhealthy, and says why at the deadline", async () => {

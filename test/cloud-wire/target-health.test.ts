@@ -239,6 +239,14 @@ describe("a group that no listener or rule names", () => {
     await becomes("healthy", GREEN);
   });
 
+  it("is still said to be unused for a while after it is named, and then checked", async () => {
+    await account.post("config", { delays: { consistency: 400 } });
+    await register(GREEN);
+    await forwardTo([BLUE, 1], [GREEN, 1]);
+    expect(await health(GREEN)).toMatchObject({ State: "unused", Reason: "Target.NotInUse" });
+    await becomes("healthy", GREEN);
+  });
+
   it("lets them go at once: there is nothing to drain", async () => {
     await register(GREEN);
     await deregister(GREEN);

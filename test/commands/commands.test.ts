@@ -308,7 +308,9 @@ describe("a command on what stands there", () => {
     await bot.keepSomethingOn("stg1");
     const outcome = await bot.say("test stg1 --failed --browsers chrome");
     if (outcome.refused || !outcome.run) throw new Error(plain(outcome));
-    expect(outcome.run.input).toMatchObject({ failedOnly: true, browsers: ["chrome"] });
+    const tested = await bot.services.engine.run(1);
+    const asked = { failedOnly: true, browsers: ["chrome"], earlier: tested?.uuid };
+    expect(outcome.run.input).toMatchObject(asked);
     await bot.parts.ended(outcome.run.id);
     const swapped = await bot.say("swap stg1 i-0123456789abcdef0");
     expect(swapped).toMatchObject({ run: { input: { instanceId: "i-0123456789abcdef0" } } });

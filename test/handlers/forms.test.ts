@@ -182,6 +182,59 @@ describe("a form", () => {
   });
 });
 
+/** Presses Launch beside a slot in App Home. */
+async function pressLaunch(user: string, slot: string): Promise<void> {
+  const payload = {
+    type: "block_actions",
+    trigger_id: `home-${++count}`,
+    user: { id: user, username: user.toLowerCase(), team_id: user === "U0OTHER" ? "T0OTHER" : TEAM },
+    team: { id: TEAM, domain: "acme" },
+    container: { type: "view", view_id: "V-home" },
+    actions: [{ type: "button", action_id: HOME_LAUNCH, block_id: "b", value: slot }],
+  };
+  expect((await surface.post(form(payload))).status).toBe(200);
+}
+
+/** How many messages the bot has had for Slack. */
+async function answers(): Promise<number> {
+  return (await surface.bot.parts.db.selectFrom("outbox").select("id").execute()).length;
+}
+
+describe("Launch in App Home", () => {
+  it.each([
+    ["U0VIEW", "role_missing"],
+    ["U0OTHER", "other_workspace"],
+    ["U0GUEST", "guest"],
+  ])("shows nothing to one who may not launch, and says why to them alone (%s)", async (user, code) => {
+    await pressLaunch(user, "stg1");
+    const [refused] = await surface.slack.called("chat.postEphemeral");
+    expect(refused?.body).toMatchObject({ user, text: expect.stringContaining(`\`${code}\``) });
+    expect(surface.slack.of("views.open")).toEqual([]);
+    // The control: one who may is shown the form, and told nothing.
+    await pressLaunch("U0DEV", "stg2");
+    const [opened] = await surface.slack.called("views.open");
+    expect(opened?.body.view).toContain("stg2 (free)");
+    await surface.inbox.idle();
+    expect(await answers()).toBe(1);
+  });
+
+  it.each([
+    ["the trigger is too old", { body: { ok: false, error: "expired_trigger_id" } }],
+    ["Slack is in trouble", { status: 503, body: {} }],
+  ])("says once what to type when no form can be shown: %s", async (_, answer) => {
+    surface.slack.instead.set("views.open", [answer]);
+    await pressLaunch("U0DEV", "stg1");
+    const [said] = await surface.slack.called("chat.postEphemeral");
+    expect(said?.body.user).toBe("U0DEV");
+    expect(said?.body.text).toMatch(/did not show the form.*nothing was started.*`\/stg launch stg1`/s);
+    await surface.inbox.idle();
+    expect(surface.slack.of("views.open")).toHaveLength(1);
+    expect(await answers()).toBe(1);
+    const [row] = await surface.bot.parts.db.selectFrom("inbox").select(["attempts", "error"]).execute();
+    expect(row).toEqual({ attempts: 1, error: null });
+  });
+});
+
 describe("App Home", () => {
   it("is the board, and is brought up to date while it changes", async () => {
     const { view } = await openHome("U0DEV");

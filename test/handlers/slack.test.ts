@@ -129,6 +129,16 @@ describe("an answer", () => {
     expect(surface.slack.of("chat.postMessage")).toHaveLength(1);
   });
 
+  it("to a change that is typed to the bot alone is announced in the channel as well, a refusal is not", async () => {
+    await surface.command('lock stg1 --reason "demo"', { channel_id: "D0DEV" });
+    const said = await surface.slack.called("chat.postMessage", 2);
+    expect(said.map(({ body }) => body.channel).toSorted()).toEqual(["C0STAGING", "D0DEV"]);
+    for (const { body } of said) expect(body.text).toContain("*stg1* is held by <@U0DEV>");
+    await surface.command("lock stg1", { channel_id: "D0OTHER", user_id: "U0GROUPED" });
+    await surface.slack.called("chat.postEphemeral");
+    expect(surface.slack.of("chat.postMessage")).toHaveLength(2);
+  });
+
   it("tells the holder when a maintainer takes the slot", async () => {
     await surface.command("lock stg1");
     await surface.slack.called("chat.postMessage");

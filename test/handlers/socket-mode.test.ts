@@ -1,118 +1,25 @@
-import { createHash } from "node:crypto";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import pino from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSlack, type SlackEntrance } from "../../handlers/slack/index.ts";
+import { TEAM } from "../../sandbox/slack/people.ts";
 import { Inbox } from "../../src/engine/inbox.ts";
 import { Outbox } from "../../src/engine/outbox.ts";
-import { silent, TestBot } from "../support/bot.ts";
-import { slash, TEAM } from "../support/slack.ts";
+import { APP_TOKEN, type Json, type SlackStand, startStand, TOKEN } from "../sandbox/slack-stand.ts";
+import { CONFIG, loaded, silent, TestBot } from "../support/bot.ts";
 
-/** Slack's end of Socket Mode: one web socket, text frames of less than 64 KiB. */
-class SocketSlack {
-  readonly server: Server;
-  readonly acknowledged: string[] = [];
-  #socket: Socket | undefined;
-  #connected = Promise.withResolvers<void>();
-  #news: () => void = () => {};
-
-  constructor() {
-    this.server = createServer((request, response) => {
-      request.resume();
-      const url = `ws://127.0.0.1:${this.port}/link`;
-      const open = request.url === "/api/apps.connections.open" ? { ok: true, url } : null;
-      const user = { id: "U0DEV", team_id: TEAM, name: "dev" };
-      const body = open ?? { ok: true, user, users: [], ts: "1.0" };
-      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
-    });
-    this.server.on("upgrade", (request, socket: Socket) => {
-      const accept = createHash("sha1")
-        .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
-        .digest("base64");
-      socket.write(
-        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
-      );
-      socket.on("data", (data) => this.#read(data));
-      socket.on("error", () => {});
-      this.#socket = socket;
-      this.#send({ type: "hello", num_connections: 1, connection_info: { app_id: "A1" } });
-      this.#connected.resolve();
-    });
-  }
-
-  get port(): number {
-    return (this.server.address() as AddressInfo).port;
-  }
-
-  async listen(): Promise<void> {
-    await new Promise<void>((resolve) => this.server.listen(0, "127.0.0.1", resolve));
-  }
-
-  async deliver(id: string, payload: object): Promise<void> {
-    await this.#connected.promise;
-    this.#send({ envelope_id: id, type: "slash_commands", payload, accepts_response_payload: true });
-    while (!this.acknowledged.includes(id)) {
-      await new Promise<void>((resolve) => {
-        this.#news = resolve;
-      });
-    }
-  }
-
-  async close(): Promise<void> {
-    this.#socket?.destroy();
-    this.server.closeAllConnections();
-    await new Promise((resolve) => this.server.close(resolve));
-  }
-
-  #send(message: object): void {
-    const text = Buffer.from(JSON.stringify(message));
-    const length =
-      text.length < 126 ? Buffer.of(text.length) : Buffer.of(126, text.length >> 8, text.length & 255);
-    this.#socket?.write(Buffer.concat([Buffer.of(0x81), length, text]));
-  }
-
-  /** A client's frames are masked; these are short and arrive whole. */
-  #read(data: Buffer): void {
-    if ((data[0] ?? 0) !== 0x81) return;
-    const short = (data[1] ?? 0) & 127;
-    const at = short === 126 ? 4 : 2;
-    const mask = data.subarray(at, at + 4);
-    const text = data.subarray(at + 4).map((byte, index) => byte ^ (mask[index % 4] ?? 0));
-    const { envelope_id } = JSON.parse(Buffer.from(text).toString()) as { envelope_id?: string };
-    if (envelope_id) this.acknowledged.push(envelope_id);
-    this.#news();
-  }
-}
+/** The bot's own web sockets, at the sandbox's Slack in Socket Mode. */
+const PATIENT = { timeout: 30_000, interval: 20 };
+const config = loaded(CONFIG.replace("T0ACME", TEAM.id).replace("U0DEV,", "U0DEVELOPER,"));
 
 let bot: TestBot;
-let slack: SocketSlack;
+let slack: SlackStand;
 let inbox: Inbox;
 let outbox: Outbox;
 let entrance: SlackEntrance;
 beforeEach(async () => {
   bot = await TestBot.open();
-  slack = new SocketSlack();
-  await slack.listen();
-  const { services, dispatch, redact, clock, parts } = bot;
-  const side = createSlack({
-    settings: {
-      botToken: "xoxb-test",
-      apiUrl: `http://127.0.0.1:${slack.port}/api/`,
-      mode: { kind: "socket", appToken: "xapp-test", signingSecret: undefined },
-    },
-    services,
-    dispatch,
-    clock,
-    guard: parts.engine.guard,
-    log: silent,
-    redact,
-  });
-  const shared = { guard: parts.engine.guard, clock, log: silent };
-  inbox = new Inbox({ ...shared, handlers: { slack: side.inboxHandler } });
-  outbox = new Outbox({ ...shared, surfaces: { slack: side.send }, alarm: () => {} });
-  entrance = side.connect({ inbox, outbox });
-  await inbox.start();
-  await outbox.start();
+  Object.assign(bot.services, { config: () => config });
+  slack = await startStand({ socketMode: true });
 });
 afterEach(async () => {
   await entrance.stop();
@@ -122,20 +29,112 @@ afterEach(async () => {
   await bot.close();
 });
 
+async function start(connections: number, log = silent): Promise<void> {
+  const { services, dispatch, redact, clock, parts } = bot;
+  const side = createSlack({
+    settings: {
+      botToken: TOKEN,
+      apiUrl: `${slack.slack.url}/api/`,
+      mode: { kind: "socket", appToken: APP_TOKEN, signingSecret: undefined },
+    },
+    services,
+    dispatch,
+    clock,
+    guard: parts.engine.guard,
+    log,
+    redact,
+    connections,
+  });
+  const shared = { guard: parts.engine.guard, clock, log: silent };
+  inbox = new Inbox({ ...shared, handlers: { slack: side.inboxHandler } });
+  outbox = new Outbox({ ...shared, surfaces: { slack: side.send }, alarm: () => {} });
+  entrance = side.connect({ inbox, outbox });
+  await inbox.start();
+  await outbox.start();
+  await entrance.start();
+}
+
+const open = async (): Promise<number> => (await slack.sandbox("connections")).body.connections;
+const command = async (text: string, triggerId?: string): Promise<Json> =>
+  (await slack.sandbox("command", { user: "developer", text, ...(triggerId && { triggerId }) })).body;
+const stored = async () => await bot.parts.db.selectFrom("inbox").select("delivery_key").execute();
+
+/** From now on no connection can be opened. */
+async function refuseConnections(): Promise<void> {
+  const fault = { action: "apps.connections.open", mode: "error-before", code: "503", rate: 1 };
+  await slack.sandbox("faults", [fault]);
+}
+
 describe("Socket Mode", () => {
   it("stores a command before it acknowledges it, and carries it out once", async () => {
+    await start(1);
     expect(entrance.listener).toBeNull();
-    await entrance.start();
-    const payload = Object.fromEntries(new URLSearchParams(slash("lock stg1")));
-    await slack.deliver("E1", payload);
-    const rows = await bot.parts.db.selectFrom("inbox").select("delivery_key").execute();
-    expect(rows).toEqual([{ delivery_key: `slack:${payload.trigger_id}` }]);
-    await slack.deliver("E2", payload);
+    await expect.poll(open, PATIENT).toBe(1);
+    const sent = await command("lock stg1");
+    expect(sent).toMatchObject({ status: 200, via: "socket" });
+    expect(await stored()).toEqual([{ delivery_key: `slack:${sent.triggerId}` }]);
+    expect(await command("lock stg1", sent.triggerId)).toMatchObject({ status: 200 });
     await inbox.idle();
     expect((await bot.parts.engine.leases(["stg1"]))[0]).toMatchObject({
       mode: "locked",
-      holder: { id: "slack:U0DEV" },
+      holder: { id: "slack:U0DEVELOPER" },
     });
-    expect(await bot.parts.db.selectFrom("inbox").select("id").execute()).toHaveLength(1);
+    expect(await stored()).toHaveLength(1);
+    expect(slack.bot.received).toEqual([]);
   });
+
+  it("with one connection cut takes the next command over the others, and opens it anew", async () => {
+    await start(3);
+    await expect.poll(open, PATIENT).toBe(3);
+    await refuseConnections();
+    for (const left of [2, 1]) {
+      await slack.sandbox("disconnect", { most: 1 });
+      await expect.poll(open, PATIENT).toBe(left);
+      expect(await command("status")).toMatchObject({ status: 200, via: "socket" });
+    }
+    await slack.sandbox("faults", []);
+    await expect.poll(open, PATIENT).toBe(3);
+  });
+
+  it("control: the only connection cut, the next command is lost; it comes back by itself", async () => {
+    await start(1);
+    await expect.poll(open, PATIENT).toBe(1);
+    await refuseConnections();
+    await slack.sandbox("disconnect", { most: 1 });
+    await expect.poll(open, PATIENT).toBe(0);
+    expect(await command("status")).toMatchObject({ status: null, error: "dispatch_failed" });
+    expect(await stored()).toEqual([]);
+    await slack.sandbox("faults", []);
+    await expect.poll(open, PATIENT).toBe(1);
+    expect(await command("status")).toMatchObject({ status: 200, via: "socket" });
+  });
+
+  it("says of each connection that it cannot be opened, and not at every attempt", async () => {
+    const said: { level: number; number?: number; msg: string }[] = [];
+    const log = pino({ level: "debug" }, { write: (line) => void said.push(JSON.parse(line)) });
+    await refuseConnections();
+    await start(2, log);
+    const attempts = () => said.filter(({ msg }) => msg.includes("could not be opened"));
+    const of = (number: number) => attempts().filter((one) => one.number === number);
+    await expect.poll(() => Math.min(of(1).length, of(2).length), PATIENT).toBeGreaterThanOrEqual(2);
+    // Errors and worse.
+    const loud = said.filter(({ level }) => level >= 50);
+    expect(loud.map(({ number }) => number)).toEqual([1, 2]);
+    // Neither has given up.
+    await slack.sandbox("faults", []);
+    await expect.poll(open, PATIENT).toBe(2);
+  });
+
+  it.each(["warning", "refresh_requested", "link_disabled"])(
+    "opens every connection anew when Slack asks for it (%s)",
+    async (reason) => {
+      await start(2);
+      await expect.poll(open, PATIENT).toBe(2);
+      await slack.sandbox("disconnect", { reason });
+      await expect
+        .poll(async () => (await slack.sandbox("connections")).body, PATIENT)
+        .toEqual({ connections: 2, opened: 4 });
+      expect(await command("status")).toMatchObject({ status: 200 });
+    },
+  );
 });

@@ -33,6 +33,37 @@ describe("a turnstile", () => {
     refused.through();
     await next.wait();
   });
+
+  it("passes one that is not ready in time; those behind keep their order, and it goes when it is ready", async () => {
+    const turnstile = new Turnstile(20);
+    const order: string[] = [];
+    const [slow, second, third] = [turnstile.enter(), turnstile.enter(), turnstile.enter()];
+    const thirdGoes = third.wait().then(() => order.push("third"));
+    await second.wait();
+    // Ready before its time was over: it is waited for, however long its effect takes.
+    await pause(60);
+    order.push("second");
+    second.through();
+    await thirdGoes;
+    third.through();
+    await slow.wait();
+    order.push("slow");
+    slow.through();
+    expect(order).toEqual(["second", "third", "slow"]);
+    await turnstile.enter().wait();
+  });
+
+  it("control: waits for one that is not ready while it has time", async () => {
+    const turnstile = new Turnstile(3_600_000);
+    const order: string[] = [];
+    const [slow, second] = [turnstile.enter(), turnstile.enter()];
+    const secondGoes = second.wait().then(() => order.push("second"));
+    await pause(60);
+    order.push("slow");
+    slow.through();
+    await secondGoes;
+    expect(order).toEqual(["slow", "second"]);
+  });
 });
 
 describe("slash commands of several people", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { RunView, StepView } from "../../src/engine/types.ts";
+import { failingTests } from "../../src/publish/slack-tests.ts";
 import { messageText, threadReplies } from "../../src/publish/slack-text.ts";
 import type { Kept, Story } from "../../src/publish/story.ts";
 
@@ -57,6 +58,45 @@ const SWAP = [
   step("Look for old targets", 12_000, 13_000),
   step("Load balancer sees it healthy", 13_000, 20_000),
 ];
+
+describe("results with more failures than are named", () => {
+  const failed = (browser: string, count: number) =>
+    Array.from({ length: count }, (_, index) => ({ browser, title: `${browser} ${index}`, message: "no" }));
+  const counts = (browser: string, failed: number, unavailable: string | null) => ({
+    ...{ browser, passed: 1, failed, flaky: 0, skipped: 0, notRun: unavailable === null ? 0 : 4 },
+    unavailable,
+  });
+  const run = {
+    state: "failed",
+    tests: { passed: 2, failed: 601, flaky: 0, skipped: 0, notRun: 4 },
+    facts: {
+      failures: [...failed("chrome", 150), ...failed("firefox", 150)],
+      browsers: [counts("chrome", 301, null), counts("firefox", 300, "it is not installed")],
+    },
+  } as Partial<RunView>;
+  const told = () =>
+    threadReplies({ run: { ...RUN, ...run } as RunView, steps: [], tails: new Map(), ...QUIET, now: 60_000 })
+      .map(({ text }) => text)
+      .join("\n");
+
+  test("tell how many there are, not how many have names", () => {
+    expect(told()).toContain("Tests: 2 passed, 601 failed");
+    expect(told()).toContain("*chrome*: 301 tests failed");
+    expect(told()).toContain("*firefox*: 300 tests failed");
+    for (const [browser, all] of [
+      ["chrome", 301],
+      ["firefox", 300],
+    ] as const) {
+      const named = told().match(new RegExp(`✗ ${browser} \\d+`, "g"))?.length ?? 0;
+      expect(told()).toContain(`… and ${all - named} more in ${browser}.`);
+    }
+  });
+
+  test("say of a browser that is not there what failed without it", () => {
+    expect(told()).toContain("✗ firefox: 1 passed, 300 failed, 4 not run (it is not installed)");
+    expect(failingTests({ ...RUN, ...run } as RunView).at(-1)).toBe("… and 596 more");
+  });
+});
 
 describe("the message of a run that waits", () => {
   const waits = {

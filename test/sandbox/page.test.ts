@@ -209,6 +209,20 @@ test("a form that lacks something is not sent, and says where; Escape closes it"
   await dialog.waitFor({ state: "detached", ...SLOW });
 });
 
+test("a form opened by the keyboard from the home gives the focus back", async () => {
+  await goTo(page, "Home");
+  const button = page.locator("#home").getByRole("button", { name: "Launch", exact: true }).first();
+  await button.focus();
+  const asked = await page.evaluate("document.activeElement.dataset.focus");
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog", { name: "Launch" });
+  await dialog.waitFor(SLOW);
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached", ...SLOW });
+  await expect.poll(() => page.evaluate("document.activeElement.dataset.focus"), SLOW).toBe(asked);
+  await goTo(page, "staging");
+});
+
 test("a reload keeps whom one acts as, where, and the open thread; another tab is another person", async () => {
   const { json } = sandbox;
   const before = (await runs(json)).length;

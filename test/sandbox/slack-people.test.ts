@@ -420,7 +420,7 @@ describe("links", () => {
     folder = mkdtempSync(join(tmpdir(), "slipway-links-"));
     const manifest = readFileSync(MANIFEST, "utf8").replace(/^ +- link_shared\n/m, "");
     writeFileSync(join(folder, "slack.yml"), manifest);
-    deaf = await startStand(join(folder, "slack.yml"));
+    deaf = await startStand({ manifest: join(folder, "slack.yml") });
   });
   afterEach(async () => {
     await deaf.close();

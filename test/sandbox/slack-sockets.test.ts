@@ -9,7 +9,7 @@ const PATIENT = { timeout: 30_000, interval: 20 };
 let stand: SlackStand;
 const clients: Client[] = [];
 beforeEach(async () => {
-  stand = await startStand();
+  stand = await startStand({ socketMode: true });
 });
 afterEach(async () => {
   for (const client of clients.splice(0)) client.socket.terminate();
@@ -116,14 +116,39 @@ describe("what is sent over a web socket", () => {
     expect(messages.at(-1)).toMatchObject({ text: "All free.", onlyFor: "U0DEVELOPER" });
   });
 
-  test("connections take turns; without any, HTTP is used", async () => {
+  test("connections take turns; without any, nothing reaches the app and the person is told", async () => {
     const [one, two] = [await connect(), await connect()];
     for (let count = 0; count < 4; count++) await stand.sandbox("home", { user: "developer" });
     expect([one.envelopes().length, two.envelopes().length]).toEqual([2, 2]);
+    await stand.sandbox("disconnect", { most: 1 });
+    await expect.poll(async () => (await stand.sandbox("connections")).body.connections, PATIENT).toBe(1);
+    expect((await stand.sandbox("home", { user: "developer" })).body).toMatchObject({ status: 200 });
+    expect(two.envelopes()).toHaveLength(3);
     await stand.sandbox("disconnect", {});
     await expect.poll(async () => (await stand.sandbox("connections")).body.connections, PATIENT).toBe(0);
-    expect((await stand.sandbox("home", { user: "developer" })).body.via).toBe("http");
-    expect(stand.bot.received).toHaveLength(1);
+    const sent = await stand.sandbox("command", { user: "developer", text: "status" });
+    expect(sent.body).toMatchObject({ status: null, via: "socket", error: "dispatch_failed" });
+    const { messages } = (await stand.sandbox("messages")).body;
+    expect(messages.at(-1)).toMatchObject({
+      text: '/stg failed with the error "dispatch_failed"',
+      onlyFor: "U0DEVELOPER",
+    });
+    // It is lost: whoever connects afterwards does not get it.
+    const three = await connect();
+    await stand.sandbox("home", { user: "developer" });
+    expect(three.envelopes()).toMatchObject([{ type: "events_api" }]);
+    expect(stand.bot.received).toEqual([]);
+  });
+
+  test("without Socket Mode there is no connection, and HTTP is used", async () => {
+    const plain = await startStand();
+    try {
+      expect((await plain.call("apps.connections.open", {}, APP_TOKEN)).body.error).toBe("invalid_auth");
+      expect((await plain.sandbox("home", { user: "developer" })).body.via).toBe("http");
+      expect(plain.bot.received).toHaveLength(1);
+    } finally {
+      await plain.close();
+    }
   });
 
   test("not acknowledged, it comes again over another connection, three times at most", async () => {

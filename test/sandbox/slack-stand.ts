@@ -52,12 +52,12 @@ export interface SlackStand {
   close(): Promise<void>;
 }
 
-export async function startStand(manifest: string = MANIFEST): Promise<SlackStand> {
+export async function startStand({ manifest = MANIFEST, socketMode = false } = {}): Promise<SlackStand> {
   const bot = await startStandInBot();
   const clock = { ms: 1_800_000_000_000 };
   const slack = await startSlackFront({
     botToken: TOKEN,
-    appToken: APP_TOKEN,
+    appToken: socketMode ? APP_TOKEN : undefined,
     signingSecret: SECRET,
     botUrl: bot.url,
     manifest,

@@ -38,6 +38,7 @@ export class FakeSlack {
   /** How long a method takes to answer, in ms. */
   readonly slow = new Map<string, number>();
   readonly #server: Server;
+  readonly #hanging = new Map<ServerResponse, string>();
   #listeners: (() => void)[] = [];
 
   constructor() {
@@ -59,6 +60,16 @@ export class FakeSlack {
 
   get apiUrl(): string {
     return `${this.url}/api/`;
+  }
+
+  /** The methods of calls that are not answered, and that their caller has not given up. */
+  get hanging(): string[] {
+    return [...this.#hanging.values()];
+  }
+
+  /** Cuts what hangs off. */
+  letGo(): void {
+    for (const response of this.#hanging.keys()) response.destroy();
   }
 
   of(method: string): Call[] {
@@ -89,7 +100,11 @@ export class FakeSlack {
     const listeners = this.#listeners;
     this.#listeners = [];
     for (const tell of listeners) tell();
-    if (answer === "hang") return;
+    if (answer === "hang") {
+      this.#hanging.set(response, method);
+      response.on("close", () => this.#hanging.delete(response));
+      return;
+    }
     response.writeHead(answer.status ?? 200, { "content-type": "application/json", ...answer.headers });
     response.end(JSON.stringify(answer.body));
   }

@@ -57,9 +57,11 @@ export class TestSurface {
       ready?: () => readonly string[];
       /** Whose turn is offered, and for how long; nobody's when left out. */
       handOff?: HandOff;
+      /** How long a command waits for earlier ones whose look-ups are not done, in ms. */
+      patienceMs?: number;
     } = {},
   ): Promise<TestSurface> {
-    const { file, handOff } = options;
+    const { file, handOff, patienceMs } = options;
     const bot = await TestBot.open({ ...(file !== undefined && { file }), ...(handOff && { handOff }) });
     const slack = options.slack ?? new FakeSlack();
     if (!options.slack) await slack.start();
@@ -77,6 +79,7 @@ export class TestSurface {
       guard: parts.engine.guard,
       log: silent,
       redact,
+      ...(patienceMs !== undefined && { patienceMs }),
     });
     const shared = { guard: parts.engine.guard, clock, log: silent };
     const inbox = new Inbox({ ...shared, handlers: { slack: side.inboxHandler }, pausesMs: [10, 20] });

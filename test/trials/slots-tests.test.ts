@@ -122,6 +122,21 @@ describe("the tests of a launch", () => {
     expect(await leftInCloud(stand.yard)).toEqual([]);
   }, 240_000);
 
+  it("`--failed` knows them also when what was tested is gone", async () => {
+    await machines(stand, { application: { broken: true } });
+    const first = await stand.begin(`launch stg2 --sha ${SHA} --tests chrome`);
+    expect((await stand.ended(first.id, 120_000)).outcome.fault?.code).toBe("tests_failed");
+    await machines(stand, {});
+    await untilSlot(stand, "stg2", "free");
+    const kept = await stand.begin(`launch stg2 --sha ${SHA} --keep 20m --tests none`);
+    expect((await stand.ended(kept.id)).state).toBe("succeeded");
+    const again = await stand.begin("test stg2 --failed");
+    expect((await stand.ended(again.id, 120_000)).state).toBe("succeeded");
+    expect((await runOf(stand, again.id)).tests).toMatchObject({ failed: 0, passed: 1 });
+    await ask(stand, "terminate stg2");
+    await untilSlot(stand, "stg2", "free");
+  }, 240_000);
+
   it("only a browser that is not there: nothing ran, so nothing succeeded", async () => {
     const run = await stand.begin(`launch stg2 --sha ${SHA} --tests edge`);
     const ended = await stand.ended(run.id, 120_000);

@@ -103,6 +103,7 @@ ${own.length > 0 && html`<p><a href="/runs/${run.id}/timeline.png">Where the tim
 function testsOf({ tests, facts }: RunView): Markup | null {
   if (!tests) return null;
   const failures = Array.isArray(facts.failures) ? facts.failures : [];
+  const failed = Math.max(tests.failed, failures.length);
   const notRun = Array.isArray(facts.notRun) ? facts.notRun : [];
   const counts = [
     ["passed", tests.passed],
@@ -115,7 +116,7 @@ function testsOf({ tests, facts }: RunView): Markup | null {
   return html`<section><h2>Tests</h2>
 <ul class="counts">${shown.map(([word, count]) => html`<li class="${count > 0 && word.replace(" ", "-")}"><b>${count}</b> ${word}</li>`)}</ul>
 ${failures.slice(0, MOST_FAILURES).map(failure)}
-${failures.length > MOST_FAILURES && html`<p>… and ${failures.length - MOST_FAILURES} more</p>`}
+${failed > MOST_FAILURES && html`<p>… and ${failed - MOST_FAILURES} more</p>`}
 ${notRun.length > 0 && html`<ul>${notRun.map((line) => html`<li>${String(line)}</li>`)}</ul>`}
 </section>`;
 }

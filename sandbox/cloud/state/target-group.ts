@@ -28,6 +28,8 @@ export class TargetGroup {
   readonly #around: TargetGroupSurroundings;
   health: HealthSettings;
   #delayMs: number;
+  /** From when on a group that has just been named somewhere is seen to be: not at once, as with all of AWS. */
+  #namedFrom = 0;
 
   constructor(config: TargetGroupConfig, arn: string, around: TargetGroupSurroundings) {
     this.arn = arn;
@@ -92,6 +94,8 @@ export class TargetGroup {
 
   /** The group came into use: its targets are checked from the start. */
   begin(): void {
+    const { clock, delays } = this.#around;
+    this.#namedFrom = clock.now() + delays().consistency;
     for (const registration of this.#registrations.values()) registration.begin();
   }
 
@@ -139,7 +143,7 @@ export class TargetGroup {
       health: () => this.health,
       registrationMs: () => around.delays().registration,
       firstCheckMs: () => around.delays().firstHealthCheck ?? this.health.intervalMs,
-      isInUse: () => around.isInUse(this.arn),
+      isInUse: () => around.isInUse(this.arn) && around.clock.now() >= this.#namedFrom,
       isInstanceRunning: (id) => around.isInstanceRunning(id),
       timeline: around.times.begin(this.arn, instanceId, around.clock.now()),
     };

@@ -8,19 +8,29 @@ import { draws, state } from "./state.js";
 export function startModal() {
   let open = null;
   let shown = "";
+  let from = null;
   draws(["views"], () => {
     const view = state.views.at(-1) ?? null;
     const now = view ? `${view.id} ${view.hash}` : "";
     if (now === shown) return;
     shown = now;
     const values = open && view && open.dataset.view === view.id ? read(open) : {};
+    if (!open) from = document.activeElement?.dataset.focus ?? null;
     open?.remove();
     open = view ? dialogOf(view, values) : null;
-    if (!open) return byId("entry").focus();
+    if (!open) return cameFrom(from).focus();
     byId("dialogs").append(open);
     open.showModal();
     open.querySelector("input, select, textarea")?.focus();
   });
+}
+
+/** Where the keyboard was before the dialog: what stood there may have been drawn anew since. */
+function cameFrom(key) {
+  const home = byId("home");
+  if (home.hidden) return byId("entry");
+  const known = key === null ? null : home.querySelector(`[data-focus="${CSS.escape(key)}"]`);
+  return known ?? home.querySelector("button") ?? byId("entry");
 }
 
 function dialogOf(view, values) {

@@ -1,4 +1,4 @@
-/** How Slack sends something to the app: over a web socket when the app has one open, else by HTTP, signed. */
+/** How Slack sends something to the app: over one of its web sockets in Socket Mode, else by HTTP, signed. */
 import type { Clock } from "../../../src/util/clock.ts";
 import { codeOf } from "../../../src/util/errors.ts";
 import { signedHeaders } from "../signature.ts";
@@ -20,6 +20,8 @@ export interface Delivered {
 export interface DeliveryParts {
   readonly botUrl: string;
   readonly signingSecret: string;
+  /** Nothing goes by HTTP. */
+  readonly socketMode: boolean;
   readonly sockets: Sockets;
   readonly clock: Clock;
 }
@@ -34,7 +36,9 @@ export class Delivery {
   async send(type: EnvelopeType, payload: object, headers: Record<string, string> = {}): Promise<Delivered> {
     const started = performance.now();
     const elapsedMs = () => Math.round((performance.now() - started) * 100) / 100;
-    if (this.#parts.sockets.isConnected()) {
+    if (this.#parts.socketMode) {
+      if (!this.#parts.sockets.isConnected())
+        return { status: null, body: "", elapsedMs: elapsedMs(), via: "socket", error: "dispatch_failed" };
       const answer = await this.#parts.sockets.send(type, payload, PATIENCE_MS);
       if (answer === undefined) {
         return { status: null, body: "", elapsedMs: elapsedMs(), via: "socket", error: "operation_timeout" };

@@ -109,11 +109,11 @@ export class Sockets {
 
   /**
    * `warning`: the connection will be closed soon. `refresh_requested`, `link_disabled`: it is closed by the app,
-   * who has been told. `cut`: no word, the line is dead.
-   * @returns How many connections there were.
+   * who has been told. `cut`: no word, the line is dead. Concerns so many connections, the oldest first.
+   * @returns How many there were of them.
    */
-  disconnect(reason: DisconnectReason | "cut"): number {
-    const open = this.#open();
+  disconnect(reason: DisconnectReason | "cut", most: number): number {
+    const open = this.#open().slice(0, most);
     for (const { socket } of open) {
       if (reason === "cut") socket.terminate();
       else socket.send(JSON.stringify({ type: "disconnect", reason, debug_info: { host: "sandbox" } }));

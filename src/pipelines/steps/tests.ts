@@ -8,6 +8,7 @@ import type { TestCounts } from "../../engine/types.ts";
 import {
   LISTING,
   mergeReports,
+  namedFailures,
   type TestRefusal,
   type TestRun,
   type TestRunner,
@@ -75,6 +76,8 @@ function isRefused(error: unknown): boolean {
 export interface TestsRequest {
   readonly choice: TestChoice;
   readonly failedOnly: boolean;
+  /** The run (its uuid) whose tests are run again; without it the last ones of the environment. */
+  readonly earlier?: string | undefined;
   readonly host: Host;
   readonly subject: Subject;
 }
@@ -97,9 +100,9 @@ type Result = JsonObject & {
 export async function runTests(run: Run, context: SlotContext, request: TestsRequest): Promise<void> {
   const config = context.config.tests;
   if (!config || request.choice === "none") return;
-  const previous = (await run.described()).testReports;
+  const previous = request.failedOnly ? await previousReports(run, context, request) : null;
   const result = await run.step("Run the tests", (step) =>
-    performTests(run, step, context, config, request, typeof previous === "string" ? previous : null),
+    performTests(run, step, context, config, request, previous),
   );
   // Only now that the result is journaled: a replay before would find neither job nor report.
   if (result.left) await tidy(run, runnerOf(context, config), result.left);
@@ -115,20 +118,32 @@ export async function runTests(run: Run, context: SlotContext, request: TestsReq
   await run.step("Judge the results", async () => {
     if (result.verdict.ok) return;
     const { code, summary, tail = [] } = result.verdict;
-    throw new SlipwayError(code, `${summary}${namesOf(result.failures)}${lastWords(tail)}`, {
+    throw new SlipwayError(code, `${summary}${namesOf(result)}${lastWords(tail)}`, {
       remedy: `See the failures in the thread, mend them, and run again: /stg retry ${run.id}`,
       ...(tail.length > 0 && { fields: { tail } }),
     });
   });
 }
 
+/** The folder of the reports that say what failed; null: none is known. */
+async function previousReports(
+  run: Run,
+  context: SlotContext,
+  { earlier }: TestsRequest,
+): Promise<string | null> {
+  if (earlier !== undefined) return reportFolder(context, earlier);
+  const { testReports } = await run.described();
+  return typeof testReports === "string" ? testReports : null;
+}
+
 const NAMED = 3;
 
 /** The first failures by name: what people ask next. */
-function namesOf(failures: Result["failures"]): string {
+function namesOf({ failures, counts }: Result): string {
   if (failures.length === 0) return "";
   const names = failures.slice(0, NAMED).map(({ title, browser }) => `“${title}” in ${browser}`);
-  const more = failures.length > NAMED ? ` and ${failures.length - NAMED} more` : "";
+  const left = Math.max(counts.failed, failures.length) - names.length;
+  const more = left > 0 ? ` and ${left} more` : "";
   return ` Failed: ${names.join(", ")}${more}.`;
 }
 
@@ -231,14 +246,16 @@ function resultOf({ reports, verdict }: TestRun): Result {
   return {
     verdict: verdict as Verdict & JsonObject,
     counts: counts as TestCounts & JsonObject,
-    failures: failures.slice(0, MOST_FAILURES).map(({ browser, title, file, line, message, screenshot }) => ({
-      browser,
-      title,
-      file,
-      line,
-      message: message.slice(0, LONGEST_MESSAGE),
-      screenshot: screenshot?.path ?? null,
-    })),
+    failures: namedFailures(failures, MOST_FAILURES).map(
+      ({ browser, title, file, line, message, screenshot }) => ({
+        browser,
+        title,
+        file,
+        line,
+        message: message.slice(0, LONGEST_MESSAGE),
+        screenshot: screenshot?.path ?? null,
+      }),
+    ),
     notRun: reports.flatMap((report) =>
       report.unavailable === undefined ? [] : [`${report.browser} not run: ${report.unavailable.reason}`],
     ),
