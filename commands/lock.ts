@@ -27,7 +27,6 @@ export const lock = defineCommand({
     const refusal =
       requireSettled(context, lease) ?? requireHolder(context, lease, `lock ${slot.name}`, force);
     if (refusal) return refusal;
-    if (lease.mode === "kept" && args.for !== undefined) return refuseTimeOfKept(context, lease);
     const until = args.for === undefined ? null : services.clock.now() + args.for;
     const locked = await services.engine.lock(slot.name, person, {
       until,

@@ -3,7 +3,7 @@ import { sleep } from "../../src/util/clock.ts";
 import { leftInCloud } from "../crash/support/cloud.ts";
 import { slotsWith } from "./support/configuration.ts";
 import { Gate } from "./support/gate.ts";
-import { ask, eventually, instanceOn, runOf, slotOf, untilSlot } from "./support/scene.ts";
+import { ask, eventually, instanceOn, runOf, slotOf, threadOf, untilSlot } from "./support/scene.ts";
 import { Stand } from "./support/stand.ts";
 
 const MAX_TTL_MS = 10 * 60_000;
@@ -109,9 +109,16 @@ describe("a kept environment", () => {
   }, 60_000);
 
   it("its holder launches again over it: the old one goes, one new one stands", async () => {
-    await keep("stg1", "5m");
+    const first = await keep("stg1", "5m");
     const before = await instanceOn(stand, "stg1");
-    await keep("stg1", "5m");
+    const second = await keep("stg1", "5m");
+    const told = (run: number) => threadOf(stand, run);
+    await eventually(
+      "told",
+      () => told(first),
+      (text) => text.includes(`run #${second} has taken its place`),
+    );
+    expect(await told(second)).not.toContain("The environment on");
     const after = await instanceOn(stand, "stg1");
     expect(after).not.toBe(before);
     const left = (await leftInCloud(stand.yard)).filter((line) => line.startsWith("instances"));
