@@ -1,6 +1,7 @@
 import type { Person } from "../../src/engine/types.ts";
-import { slackDate, utc } from "../../src/util/format.ts";
+import { oneLine, slackDate, utc, withoutTurns } from "../../src/util/format.ts";
 import { mentionOf } from "../../src/util/mention.ts";
+import { escapeMrkdwn, unmarked } from "../../src/util/mrkdwn.ts";
 
 /**
  * What a person reads, before a surface gives it form. A reply is made of parts, so that whatever a person
@@ -17,7 +18,7 @@ export type Text = readonly Part[];
 
 type Insertable = Part | Text | number | null | undefined;
 
-/** A template tag: everything put in stays a part of its own; null and undefined put in nothing. */
+/** A template tag: everything put in stays a part of its own, on one line; null and undefined put in nothing. */
 export function t(strings: TemplateStringsArray, ...values: readonly Insertable[]): Text {
   const parts: Part[] = [];
   strings.forEach((fixed, index) => {
@@ -25,9 +26,18 @@ export function t(strings: TemplateStringsArray, ...values: readonly Insertable[
     const value = values[index];
     if (value === null || value === undefined) return;
     if (Array.isArray(value)) parts.push(...(value as Text));
-    else parts.push(typeof value === "number" ? String(value) : (value as Part));
+    else parts.push(inserted(value as Part | number));
   });
   return parts;
+}
+
+/** Line breaks are those of the texts around it, or of a block. */
+function inserted(value: Part | number): Part {
+  if (typeof value === "number") return String(value);
+  if (typeof value === "string") return oneLine(value);
+  if (value.kind === "time") return value;
+  if (value.kind === "person") return { ...value, name: oneLine(value.name) };
+  return { ...value, text: value.kind === "block" ? withoutTurns(value.text) : oneLine(value.text) };
 }
 
 export const bold = (text: string): Part => ({ kind: "bold", text });
@@ -67,25 +77,21 @@ function plainPart(part: Part): string {
   return part.text;
 }
 
-/** Slack's mrkdwn. Its three control characters are escaped, so no text can ping or link. */
+/** Slack's mrkdwn. No text can ping, link or format: what a part is shown as is for its kind to say. */
 export function toSlack(text: Text): string {
   return text.map(slackPart).join("");
 }
 
 function slackPart(part: Part): string {
-  if (typeof part === "string") return escapeSlack(part);
+  if (typeof part === "string") return escapeMrkdwn(unmarked(part));
   if (part.kind === "time") return slackDate(part.at);
   if (part.kind === "person") return mentionOf(part.id) ?? slackPart(bold(part.name));
-  if (part.kind === "link") return `<${slackUrl(part.url)}|${escapeSlack(part.text).replaceAll("|", "¦")}>`;
+  if (part.kind === "link")
+    return `<${slackUrl(part.url)}|${escapeMrkdwn(unmarked(part.text)).replaceAll("|", "¦")}>`;
   // Slack has no escape for a backtick inside code: a look-alike keeps the span closed where we closed it.
-  const shown = escapeSlack(part.text).replaceAll("`", "ˋ");
-  if (part.kind === "bold") return `*${shown.replaceAll("*", "∗")}*`;
+  if (part.kind === "bold") return `*${escapeMrkdwn(unmarked(part.text)).replaceAll("*", "∗")}*`;
+  const shown = escapeMrkdwn(part.text).replaceAll("`", "ˋ");
   return part.kind === "code" ? `\`${shown}\`` : `\n\`\`\`\n${shown}\n\`\`\`\n`;
-}
-
-/** https://docs.slack.dev/messaging/formatting-message-text/#escaping */
-export function escapeSlack(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
 function slackUrl(url: string): string {

@@ -1,3 +1,5 @@
+import { withoutTurns } from "../../src/util/format.ts";
+
 /** HTML that is safe to send: everything put into it has been escaped. */
 export class Markup {
   readonly text: string;
@@ -21,8 +23,9 @@ function inserted(value: Insertable): string {
   return escapeHtml(String(value));
 }
 
+/** What people wrote turns round nothing beside it either. */
 export function escapeHtml(text: string): string {
-  return text
+  return withoutTurns(text)
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;")

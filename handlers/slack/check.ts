@@ -1,7 +1,7 @@
 import { webApi } from "@slack/bolt";
 import type { SlackSettings } from "../../src/config/index.ts";
-import { messageOf, SlipwayError } from "../../src/util/errors.ts";
-import { slackErrorOf } from "./directory.ts";
+import { SlipwayError } from "../../src/util/errors.ts";
+import { slackErrorOf, troubleOf } from "./directory.ts";
 import { SCOPES } from "./scopes.ts";
 
 /**
@@ -30,7 +30,7 @@ async function authenticate(client: webApi.WebClient): Promise<webApi.AuthTestRe
   try {
     return await client.auth.test();
   } catch (error) {
-    throw new SlipwayError("slack_refused", `Slack does not take the token: ${messageOf(error)}`, {
+    throw new SlipwayError("slack_refused", `Slack does not take the token: ${troubleOf(error)}`, {
       cause: error,
       remedy: "Copy the Bot User OAuth Token again (OAuth & Permissions) into SLACK_BOT_TOKEN.",
     });
@@ -52,7 +52,7 @@ async function requireChannel(client: webApi.WebClient, channel: string): Promis
   try {
     await client.conversations.history({ channel, limit: 1 });
   } catch (error) {
-    const said = slackErrorOf(error) ?? messageOf(error);
+    const said = slackErrorOf(error) ?? troubleOf(error);
     throw new SlipwayError("slack_not_in_channel", `The bot cannot use the channel ${channel}: ${said}.`, {
       cause: error,
       remedy:

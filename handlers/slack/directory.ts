@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import type { Guard } from "../../src/engine/guard.ts";
 import type { Clock } from "../../src/util/clock.ts";
+import { messageOf } from "../../src/util/errors.ts";
 import { Lookups } from "../lookups.ts";
 import type { SlackDirectory, SlackPerson } from "../people.ts";
 
@@ -83,10 +84,23 @@ async function lookUpGroup(client: webApi.WebClient, group: string): Promise<rea
   return z.array(z.string()).parse(answer.users);
 }
 
-/** The `error` of an answer with `ok: false`; null when it failed otherwise. */
+/** Slack's reasons are single words, as `channel_not_found`. */
+const WORD = /^[a-z][a-z0-9_]*$/;
+const answered = z.object({ data: z.object({ error: z.string() }) });
+
+/**
+ * The word of an answer with `ok: false`; null when the call failed otherwise: then it may have had its effect. The
+ * client puts the body of an answer that is no JSON, cut off on its way for instance, where Slack's word stands.
+ */
 export function slackErrorOf(error: unknown): string | null {
-  const parsed = z.object({ data: z.object({ error: z.string() }) }).safeParse(error);
-  return parsed.success ? parsed.data.data.error : null;
+  const said = answered.safeParse(error).data?.data.error;
+  return said !== undefined && WORD.test(said) ? said : null;
+}
+
+/** What went wrong, for people: an answer that cannot be read is never shown as it came. */
+export function troubleOf(error: unknown): string {
+  const isUnreadable = slackErrorOf(error) === null && answered.safeParse(error).success;
+  return isUnreadable ? "Slack's answer could not be read" : messageOf(error);
 }
 
 /** How long Slack asks to wait (Retry-After), in ms; null when it does not say. */

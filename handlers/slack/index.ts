@@ -96,7 +96,7 @@ export function createSlack(options: SlackOptions): Slack {
     button: (body, circumstances) => handleButton(connection(), blockActions.parse(body), circumstances),
     form: (body, circumstances) => handleSubmission(connection(), viewSubmission.parse(body), circumstances),
     home: (body) => handleHomeOpened(connection(), home, body),
-    link: (body) => unfurlRuns({ client, budget, services, stories, redact: options.redact, mayLook }, body),
+    link: (body) => unfurlRuns({ messages, budget, services, stories, log, mayLook }, body),
   });
   return {
     client,

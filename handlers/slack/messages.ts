@@ -25,12 +25,24 @@ export function shutOutBy(error: unknown): string | null {
   return said !== null && SHUT_OUT.has(said) ? said : null;
 }
 /** Slack refuses the form, not the words. */
-const FORM_REFUSED = new Set(["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"]);
+const FORM_REFUSED = new Set([
+  "invalid_blocks",
+  "invalid_blocks_format",
+  "msg_blocks_too_long",
+  // Of a preview's.
+  "invalid_attachments",
+  "cannot_parse_attachment",
+]);
 
 export interface Content {
   readonly text: string;
   /** In the order in which they are tried. */
   readonly forms: readonly (readonly KnownBlock[])[];
+}
+
+interface Shown {
+  readonly text: string;
+  readonly blocks?: KnownBlock[];
 }
 
 /** By what a message of ours is known again. */
@@ -73,8 +85,8 @@ export class Messages {
   readonly #budget: Budget;
   readonly #redact: Redactor;
   readonly #log: Logger;
-  /** A workspace that refused a form once is not asked again before the next start. */
-  #refusedForms = 0;
+  /** A workspace that refused a form once is not asked again before the next start; previews have rules of their own. */
+  readonly #refusedForms = { message: 0, preview: 0 };
 
   constructor(parts: { client: webApi.WebClient; budget: Budget; redact: Redactor; log: Logger }) {
     this.#client = parts.client;
@@ -90,11 +102,10 @@ export class Messages {
     threadTs: string | null = null,
   ): Promise<Posted> {
     const metadata = metadataOf(marks);
-    const answer = await this.#inSomeForm("chat.postMessage", channel, content, (text, blocks) =>
+    const answer = await this.#inSomeForm("chat.postMessage", channel, content.forms.length, (form) =>
       this.#client.chat.postMessage({
         channel,
-        text,
-        ...(blocks !== undefined && { blocks }),
+        ...this.#shownAs(content, form),
         metadata,
         unfurl_links: false,
         unfurl_media: false,
@@ -106,10 +117,22 @@ export class Messages {
 
   /** False when Slack says that it will never be possible. */
   async edit(channel: string, ts: string, content: Content): Promise<boolean> {
-    const answer = await this.#inSomeForm("chat.update", channel, content, (text, blocks) =>
-      this.#client.chat.update({ channel, ts, text, ...(blocks !== undefined && { blocks }) }),
+    const answer = await this.#inSomeForm("chat.update", channel, content.forms.length, (form) =>
+      this.#client.chat.update({ channel, ts, ...this.#shownAs(content, form) }),
     );
     return answer !== "hopeless";
+  }
+
+  /** Shows previews of addresses below somebody's message, by address. Throws what Slack says. */
+  async unfurl(channel: string, ts: string, previews: ReadonlyMap<string, Content>): Promise<void> {
+    const most = Math.max(...[...previews.values()].map(({ forms }) => forms.length));
+    await this.#inSomeForm("chat.unfurl", channel, most, (form) => {
+      const unfurls = [...previews].map(([url, content]) => {
+        const { text, blocks } = this.#shownAs(content, form);
+        return [url, blocks === undefined ? { text } : { blocks }] as const;
+      });
+      return this.#client.chat.unfurl({ channel, ts, unfurls: Object.fromEntries(unfurls) });
+    });
   }
 
   /** Text as it stands. Throws what Slack says. */
@@ -206,32 +229,40 @@ export class Messages {
     }
   }
 
+  /** @param most the form beyond which there is no plainer one */
   async #inSomeForm<T>(
     method: BudgetedMethod,
     channel: string,
-    { text, forms }: Content,
-    call: (text: string, blocks: KnownBlock[] | undefined) => Promise<T>,
+    most: number,
+    call: (form: number) => Promise<T>,
   ): Promise<T | "hopeless"> {
-    const words = this.#clean(text);
-    for (let form = Math.min(this.#refusedForms, forms.length); ; form++) {
-      const blocks = forms[form];
+    const kind = method === "chat.unfurl" ? "preview" : "message";
+    for (let form = Math.min(this.#refusedForms[kind], most); ; form++) {
       try {
-        const cleaned = blocks === undefined ? undefined : this.#redact.deep([...blocks]);
-        return await this.#call(method, channel, () => call(words, cleaned));
+        return await this.#call(method, channel, () => call(form));
       } catch (error) {
         const said = slackErrorOf(error) ?? "";
         if (GONE.has(said)) {
           this.#log.warn({ error: said }, "a run's message in Slack is gone: it is told of no more there");
           return "hopeless";
         }
-        if (!FORM_REFUSED.has(said) || blocks === undefined) throw error;
+        if (!FORM_REFUSED.has(said) || form >= most) throw error;
         this.#log.warn(
-          { error: said, form },
+          { error: said, form, kind },
           "Slack refuses this form of the message; a plainer one is tried",
         );
-        if (said !== "msg_blocks_too_long") this.#refusedForms = form + 1;
+        if (said !== "msg_blocks_too_long") this.#refusedForms[kind] = form + 1;
       }
     }
+  }
+
+  /** Without secrets; beyond the last form it is words alone. */
+  #shownAs({ text, forms }: Content, form: number): Shown {
+    const blocks = forms[form];
+    return {
+      text: this.#clean(text),
+      ...(blocks !== undefined && { blocks: this.#redact.deep([...blocks]) }),
+    };
   }
 
   #call<T>(method: BudgetedMethod, channel: string | null, call: () => Promise<T>): Promise<T> {

@@ -1,12 +1,12 @@
 import { readFile, stat } from "node:fs/promises";
 import type { webApi } from "@slack/bolt";
 import type { Logger } from "pino";
-import { escapedWithin } from "../../src/publish/mrkdwn.ts";
 import type { Picture } from "../../src/publish/story.ts";
 import { messageOf } from "../../src/util/errors.ts";
+import { escapedWithin } from "../../src/util/mrkdwn.ts";
 import type { Redactor } from "../../src/util/redact.ts";
 import { type Budget, type BudgetedMethod, withinBudget } from "./budget.ts";
-import { slackErrorOf } from "./directory.ts";
+import { retryAfterMsOf, slackErrorOf, troubleOf } from "./directory.ts";
 import { isDefinite } from "./messages.ts";
 
 const UPLOAD_TIMEOUT_MS = 20_000;
@@ -30,15 +30,19 @@ export interface Share {
 /** `refused`: why nothing was shared, and never will be; `notes`: what is to be said of pictures that are missing. */
 export type Shared = { readonly refused: string | null; readonly notes: readonly string[] };
 
-interface Read {
-  readonly picture: Picture;
-  readonly bytes: Buffer;
-}
-
 interface Uploaded {
   readonly id: string;
   readonly title: string;
 }
+
+interface Shown {
+  readonly picture: Picture;
+  /** What is to be uploaded, or was before. */
+  readonly from: Buffer | Uploaded;
+}
+
+/** Uploads that were not shown are made again after this, in ms. */
+const KEPT_FOR_MS = 15 * 60_000;
 
 /** Uploads pictures into a thread, several in one message. */
 export class Pictures {
@@ -47,6 +51,8 @@ export class Pictures {
   readonly #redact: Redactor;
   readonly #log: Logger;
   readonly #breaks = new Map<string, number>();
+  /** Uploaded and not shown yet: when only the last call has to wait, it alone is made again. */
+  readonly #kept = new Map<string, { readonly file: Uploaded; readonly at: number }>();
 
   constructor(parts: { client: webApi.WebClient; budget: Budget; redact: Redactor; log: Logger }) {
     this.#client = parts.client;
@@ -74,63 +80,77 @@ export class Pictures {
     draw: () => Promise<Buffer | null>,
     before: () => Promise<void>,
   ): Promise<Shared> {
-    const { read, notes } = await this.#read(share.pictures, draw);
-    const [first, ...others] = read;
+    const { shown, notes } = await this.#read(share, draw);
+    const [first, ...others] = shown;
     if (first === undefined) return { refused: "there are none", notes };
-    const key = `${share.channel} ${share.threadTs} ${first.picture.name}`;
+    const key = nameOf(share, first.picture);
     try {
-      const files: [Uploaded, ...Uploaded[]] = [await this.#upload(first)];
-      for (const one of others) files.push(await this.#upload(one));
+      const files: [Uploaded, ...Uploaded[]] = [await this.#uploaded(share, first)];
+      for (const one of others) files.push(await this.#uploaded(share, one));
       await before();
-      const comment = this.#redact.text([share.text, ...notes].join("\n"));
-      await this.#call("files.completeUploadExternal", () =>
-        this.#client.files.completeUploadExternal({
-          files,
-          channel_id: share.channel,
-          thread_ts: share.threadTs,
-          initial_comment: comment,
-        }),
-      );
+      await this.#complete(share, files, notes);
       this.#breaks.delete(key);
       return { refused: null, notes };
     } catch (error) {
       const why = this.#whyNever(error, key);
       if (why === null) throw error;
-      this.#log.warn({ err: messageOf(error) }, "pictures could not be uploaded to Slack");
+      this.#forget(share);
+      // What was uploaded a while ago may be what Slack will not have: it is uploaded anew once.
+      if (shown.some(({ from }) => "id" in from)) throw error;
+      this.#log.warn({ err: troubleOf(error) }, "pictures could not be uploaded to Slack");
       return { refused: why, notes };
     }
   }
 
-  /** What can be read, and a note for each that cannot. */
+  /** What can be shown, and a note for each that cannot. */
   async #read(
-    pictures: readonly Picture[],
+    share: Share,
     draw: () => Promise<Buffer | null>,
-  ): Promise<{ read: Read[]; notes: string[] }> {
-    const read: Read[] = [];
+  ): Promise<{ shown: Shown[]; notes: string[] }> {
+    const oldest = performance.now() - KEPT_FOR_MS;
+    for (const [name, { at }] of this.#kept) if (at < oldest) this.#kept.delete(name);
+    const shown: Shown[] = [];
     const notes: string[] = [];
-    for (const picture of pictures) {
-      if (picture.from === "timeline") {
-        const bytes = await draw();
-        if (bytes !== null) read.push({ picture, bytes });
-        continue;
-      }
-      const { file } = picture.from;
-      const size = await stat(file).then(
-        (found) => found.size,
-        () => null,
-      );
-      const bytes = size === null || size > LARGEST ? null : await readFile(file).catch(() => null);
-      if (bytes !== null && bytes.length > 0) read.push({ picture, bytes });
-      else {
-        const why =
-          size !== null && size > LARGEST ? "is too large to be shown here" : "is not there any more";
-        notes.push(`– ${escapedWithin(picture.title, LONGEST_NOTE)}: its screenshot ${why}.`);
-      }
+    for (const picture of share.pictures) {
+      const kept = this.#kept.get(nameOf(share, picture))?.file;
+      const from =
+        kept ?? (await (picture.from === "timeline" ? draw() : contentOf(picture, picture.from.file)));
+      if (typeof from === "string") notes.push(from);
+      else if (from !== null) shown.push({ picture, from });
     }
-    return { read, notes };
+    return { shown, notes };
   }
 
-  async #upload({ picture, bytes }: Read): Promise<Uploaded> {
+  async #uploaded(share: Share, { picture, from }: Shown): Promise<Uploaded> {
+    if ("id" in from) return from;
+    const file = await this.#upload(picture, from);
+    this.#kept.set(nameOf(share, picture), { file, at: performance.now() });
+    return file;
+  }
+
+  /** When Slack asks to wait, what was uploaded is kept; after anything else nobody knows what became of it. */
+  async #complete(share: Share, files: [Uploaded, ...Uploaded[]], notes: readonly string[]): Promise<void> {
+    try {
+      await this.#call("files.completeUploadExternal", () =>
+        this.#client.files.completeUploadExternal({
+          files,
+          channel_id: share.channel,
+          thread_ts: share.threadTs,
+          initial_comment: this.#redact.text([share.text, ...notes].join("\n")),
+        }),
+      );
+      this.#forget(share);
+    } catch (error) {
+      if (retryAfterMsOf(error) === null) this.#forget(share);
+      throw error;
+    }
+  }
+
+  #forget(share: Share): void {
+    for (const picture of share.pictures) this.#kept.delete(nameOf(share, picture));
+  }
+
+  async #upload(picture: Picture, bytes: Buffer): Promise<Uploaded> {
     const [title, alt] = [this.#redact.text(picture.title), this.#redact.text(picture.alt)];
     const given = await this.#call("files.getUploadURLExternal", () =>
       this.#client.files.getUploadURLExternal({
@@ -157,8 +177,7 @@ export class Pictures {
 
   /** Null when another try may help. */
   #whyNever(error: unknown, key: string): string | null {
-    const { retryAfter } = error as { retryAfter?: unknown };
-    if (typeof retryAfter === "number") return null;
+    if (retryAfterMsOf(error) !== null) return null;
     if (isDefinite(error)) return slackErrorOf(error) ?? "Slack refuses";
     if (!(error instanceof BrokenUpload)) return null;
     const breaks = (this.#breaks.get(key) ?? 0) + 1;
@@ -171,6 +190,23 @@ export class Pictures {
   #call<T>(method: BudgetedMethod, call: () => Promise<T>): Promise<T> {
     return withinBudget(this.#budget, method, null, call);
   }
+}
+
+function nameOf({ channel, threadTs }: Share, { name }: Picture): string {
+  return `${channel} ${threadTs} ${name}`;
+}
+
+/** What lies in the file, or a note when it cannot be shown. */
+async function contentOf(picture: Picture, file: string): Promise<Buffer | string> {
+  const size = await stat(file).then(
+    (found) => found.size,
+    () => null,
+  );
+  const isTooLarge = size !== null && size > LARGEST;
+  const bytes = size === null || isTooLarge ? null : await readFile(file).catch(() => null);
+  if (bytes !== null && bytes.length > 0) return bytes;
+  const why = isTooLarge ? "is too large to be shown here" : "is not there any more";
+  return `– ${escapedWithin(picture.title, LONGEST_NOTE)}: its screenshot ${why}.`;
 }
 
 /** The bytes did not get to Slack: nothing is shown yet. */

@@ -7,11 +7,11 @@ import type { RunView } from "../../src/engine/types.ts";
 import { threadReplies } from "../../src/publish/slack-text.ts";
 import type { Picture, Reply, Story } from "../../src/publish/story.ts";
 import type { Clock } from "../../src/util/clock.ts";
-import { messageOf } from "../../src/util/errors.ts";
 import type { Redactor } from "../../src/util/redact.ts";
 import { runPicture } from "../timeline.ts";
 import { Backoff, isWorthSaying } from "./backoff.ts";
 import { type Budget, BudgetSpent } from "./budget.ts";
+import { retryAfterMsOf, troubleOf } from "./directory.ts";
 import { type Content, isDefinite, type Messages, shutOutBy } from "./messages.ts";
 import { Pictures } from "./pictures.ts";
 import { blank, contentOf, HOPELESS_ID, hashOf, isHopeless, originOf, SURFACE, TELL_FOR_MS } from "./rows.ts";
@@ -84,17 +84,25 @@ export class Poster {
       if (next === 0 || next === null) this.#backoff.worked(run.id);
       return next;
     } catch (error) {
-      if (error instanceof BudgetSpent) return Math.ceil(error.retryAfter * 1_000);
+      const pause = retryAfterMsOf(error);
+      if (pause !== null) return this.#paused(run, error, pause);
       const times = this.#backoff.failed(run.id);
       if (isWorthSaying(times)) {
         this.#options.log.warn(
-          { err: messageOf(error), run: run.id, times },
+          { err: troubleOf(error), run: run.id, times },
           "Slack could not be told; it is tried again",
         );
       }
       await this.#tellShutOut(run, error);
       return this.#backoff.wait(run.id);
     }
+  }
+
+  /** Slack, or the bot's own budget, says when there is room again: nothing is wrong with the run. */
+  #paused(run: RunView, error: unknown, pause: number): number {
+    if (!(error instanceof BudgetSpent))
+      this.#options.log.info({ run: run.id, pause }, "Slack asks to wait; it is told afterwards");
+    return Math.ceil(pause);
   }
 
   /** Where the bot may not post nothing is seen of the run: whoever asked for it is told once. */

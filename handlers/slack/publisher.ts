@@ -9,6 +9,7 @@ import { messageOf } from "../../src/util/errors.ts";
 import type { Redactor } from "../../src/util/redact.ts";
 import { Backoff, isWorthSaying } from "./backoff.ts";
 import type { Budget } from "./budget.ts";
+import { retryAfterMsOf, troubleOf } from "./directory.ts";
 import type { Messages } from "./messages.ts";
 import { Poster, type PosterOptions } from "./poster.ts";
 import { contentOf, hashOf, isHopeless, SURFACE, TELL_FOR_MS } from "./rows.ts";
@@ -150,10 +151,12 @@ class SlackPublisher implements Publisher {
       await this.#edit(next);
       this.#backoff.worked(next.runId);
     } catch (error) {
+      // The budget keeps a pause that Slack asks for: nothing is wrong with the run.
+      if (retryAfterMsOf(error) !== null) return 0;
       const { log } = this.#options;
       const times = this.#backoff.failed(next.runId);
       if (isWorthSaying(times)) {
-        const facts = { err: messageOf(error), run: next.runId, times };
+        const facts = { err: troubleOf(error), run: next.runId, times };
         log.warn(facts, "a message in Slack could not be edited; it is tried again");
       }
     }

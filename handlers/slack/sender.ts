@@ -7,7 +7,7 @@ import type { Clock } from "../../src/util/clock.ts";
 import { messageOf } from "../../src/util/errors.ts";
 import { cutText } from "../../src/util/format.ts";
 import { type Budget, demandRoom, withinBudget } from "./budget.ts";
-import { retryAfterMsOf, slackErrorOf } from "./directory.ts";
+import { retryAfterMsOf, slackErrorOf, troubleOf } from "./directory.ts";
 import type { Mark, Messages } from "./messages.ts";
 
 /** What the outbox sends to Slack. `text` is mrkdwn, escaped already. */
@@ -186,5 +186,5 @@ export function judge(error: unknown): Sent {
   if (error instanceof z.ZodError) return { ok: false, permanent: true, error: messageOf(error) };
   const said = slackErrorOf(error);
   if (said !== null && !PASSING.has(said)) return { ok: false, permanent: true, error: said };
-  throw error;
+  throw new Error(troubleOf(error), { cause: error });
 }

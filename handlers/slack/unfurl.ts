@@ -1,12 +1,11 @@
-import type { webApi } from "@slack/bolt";
-import type { MessageAttachment } from "@slack/types";
+import type { Logger } from "pino";
 import { z } from "zod";
 import type { CommandServices } from "../../commands/services.ts";
-import { planBlocks } from "../../src/publish/slack-blocks.ts";
-import type { Redactor } from "../../src/util/redact.ts";
 import type { SlackAsker } from "../roles.ts";
 import type { Budget } from "./budget.ts";
-import { slackErrorOf } from "./directory.ts";
+import { retryAfterMsOf, troubleOf } from "./directory.ts";
+import { type Content, isDefinite, type Messages } from "./messages.ts";
+import { contentOf } from "./rows.ts";
 import type { Stories } from "./stories.ts";
 
 /** https://docs.slack.dev/reference/events/link_shared */
@@ -23,11 +22,11 @@ const linkShared = z.object({
 const MOST_LINKS = 5;
 
 export interface UnfurlOptions {
-  readonly client: webApi.WebClient;
+  readonly messages: Messages;
   readonly budget: Budget;
   readonly services: CommandServices;
   readonly stories: Stories;
-  readonly redact: Redactor;
+  readonly log: Logger;
   mayLook(asker: SlackAsker): Promise<boolean>;
 }
 
@@ -37,22 +36,34 @@ export async function unfurlRuns(options: UnfurlOptions, body: unknown): Promise
   const base = options.services.dashboardUrl;
   if (base === null) return;
   if (!(await options.mayLook({ userId: event.user, teamId, userName: event.user }))) return;
-  const unfurls: Record<string, MessageAttachment> = {};
+  const previews = new Map<string, Content>();
   for (const { url } of event.links.slice(0, MOST_LINKS)) {
     const id = runOf(url, base);
     const run = id === null ? null : await options.services.engine.run(id);
-    if (run === null) continue;
-    // Buttons stay with the run's own message.
-    const blocks = planBlocks(await options.stories.of(run)).filter(({ type }) => type !== "actions");
-    unfurls[url] = options.redact.deep({ blocks });
+    if (run !== null) previews.set(url, previewOf(contentOf(await options.stories.of(run))));
   }
-  if (Object.keys(unfurls).length === 0 || options.budget.wait("chat.unfurl") > 0) return;
-  options.budget.spend("chat.unfurl");
+  if (previews.size > 0) await show(options, event, previews);
+}
+
+/** Buttons stay with the run's own message. */
+function previewOf({ text, forms }: Content): Content {
+  return { text, forms: forms.map((blocks) => blocks.filter(({ type }) => type !== "actions")) };
+}
+
+async function show(
+  { budget, messages, log }: UnfurlOptions,
+  { channel, message_ts: ts }: { readonly channel: string; readonly message_ts: string },
+  previews: ReadonlyMap<string, Content>,
+): Promise<void> {
+  const facts = { channel, urls: [...previews.keys()] };
+  if (budget.wait("chat.unfurl") > 0)
+    return log.info(facts, "no preview of a run in Slack: as many as a minute allows were shown");
   try {
-    await options.client.chat.unfurl({ channel: event.channel, ts: event.message_ts, unfurls });
+    await messages.unfurl(channel, ts, previews);
   } catch (error) {
-    // A preview that Slack refuses is no loss; one that it had no time for is tried again.
-    if (slackErrorOf(error) === null) throw error;
+    log.warn({ ...facts, err: troubleOf(error) }, "a preview of a run could not be shown in Slack");
+    // One that Slack refuses is no loss; one that it had no time for is tried again.
+    if (!isDefinite(error) || retryAfterMsOf(error) !== null) throw error;
   }
 }
 

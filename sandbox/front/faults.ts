@@ -10,6 +10,7 @@ export const FAULT_MODES = [
   "ratelimited",
   "notfound",
   "garbage",
+  "garbage-after",
 ] as const;
 
 const faultSchema = z.strictObject({

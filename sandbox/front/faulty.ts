@@ -35,6 +35,8 @@ export async function withFault(
       return words.throttle(fault.retryAfter ?? 1);
     case "notfound":
       return words.notFound(fault.code);
+    case "garbage-after":
+      return cutOff(await effect());
     case "garbage":
       return {
         status: 200,
@@ -42,6 +44,11 @@ export async function withFault(
         body: Buffer.from('{"ok": tru'),
       };
   }
+}
+
+/** The first half of it, as a connection that breaks under way leaves it. */
+function cutOff({ status, headers, body }: Answer): Answer {
+  return { status, headers, body: body.subarray(0, Math.ceil(body.length / 2)) };
 }
 
 export function jsonAnswer(status: number, body: object, headers: Record<string, string> = {}): Answer {

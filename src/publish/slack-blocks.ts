@@ -1,8 +1,8 @@
 import type { KnownBlock, PlanBlock, RichTextBlock, TaskCardBlock } from "@slack/types";
 import type { StepView } from "../engine/types.ts";
-import { cutText, formatDuration } from "../util/format.ts";
+import { cutText, formatDuration, oneLine } from "../util/format.ts";
+import { linkText } from "../util/mrkdwn.ts";
 import { keptLeft, stepProgress, timeLeft } from "./estimate.ts";
-import { linkText } from "./mrkdwn.ts";
 import { runButtons } from "./slack-actions.ts";
 import { countsText, failingTests } from "./slack-tests.ts";
 import {
@@ -81,7 +81,7 @@ function detailsOf(stage: Stage, story: Story): string[] {
   }
   const failed = failedIn(stage);
   if (failed.some(({ error }) => error?.code === "tests_failed")) {
-    const failing = failingTests(story.run);
+    const failing = failingTests(story.run, LONGEST_CARD_TEXT);
     if (failing.length > 0) return failing;
   }
   return failed.flatMap((step) => [
@@ -162,7 +162,7 @@ function section(id: string, text: string): KnownBlock {
 
 /** Rich text takes words as they are: nothing in them is markup, a link or a ping. */
 function lines(texts: readonly string[]): RichTextBlock {
-  const text = cutText(texts.join("\n"), LONGEST_CARD_TEXT);
+  const text = cutText(texts.map(oneLine).join("\n"), LONGEST_CARD_TEXT);
   return {
     type: "rich_text",
     elements: [{ type: "rich_text_section", elements: [{ type: "text", text }] }],

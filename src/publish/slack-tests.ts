@@ -1,8 +1,8 @@
 import { basename } from "node:path";
 import type { RunView, TestCounts } from "../engine/types.ts";
-import { cutText } from "../util/format.ts";
+import { cutText, oneLine } from "../util/format.ts";
 import type { JsonValue } from "../util/json.ts";
-import { codeBlock, escapedWithin } from "./mrkdwn.ts";
+import { codeBlock, escapedWithin } from "../util/mrkdwn.ts";
 import type { Picture, Reply } from "./story.ts";
 
 /** Of a reply before its markup is escaped: Slack's clients fold what is longer. */
@@ -35,14 +35,18 @@ export function countsText(counts: TestCounts): string {
 
 const MOST_NAMED = 5;
 
-/** The first failing tests by name. Pure. */
-export function failingTests({ facts, tests }: RunView): string[] {
+/** The first failing tests by name, and how many more there are: all lines together at most so long. Pure. */
+export function failingTests({ facts, tests }: RunView, longest: number): string[] {
   const failures = failuresOf(facts.failures);
-  const named = failures
-    .slice(0, MOST_NAMED)
-    .map(({ title, browser }) => `✗ ${cutText(title, LONGEST_NAME)} (${cutText(browser, LONGEST_BROWSER)})`);
-  const more = Math.max(tests?.failed ?? 0, failures.length) - named.length;
-  return more > 0 ? [...named, `… and ${more} more`] : named;
+  const first = failures.slice(0, MOST_NAMED);
+  const left = Math.max(tests?.failed ?? 0, failures.length) - first.length;
+  const more = left > 0 ? [`… and ${left} more`] : [];
+  const room = Math.floor((longest - more.join("").length) / Math.max(1, first.length)) - 1;
+  const named = first.map(({ title, browser }) => {
+    const where = ` (${cutText(browser, LONGEST_BROWSER)})`;
+    return `✗ ${cutText(title, Math.min(LONGEST_NAME, room - where.length - 2))}${where}`;
+  });
+  return [...named, ...more];
 }
 
 function numbers({ passed, failed, flaky, skipped, notRun }: TestCounts): string {
@@ -161,9 +165,9 @@ function failuresOf(value: JsonValue | undefined): Failure[] {
   return entriesOf(value).map((failure) => {
     const line = typeof failure.line === "number" ? `:${failure.line}` : "";
     return {
-      browser: String(failure.browser ?? ""),
-      title: String(failure.title ?? ""),
-      place: failure.file == null ? "" : `${failure.file}${line}`,
+      browser: oneLine(String(failure.browser ?? "")),
+      title: oneLine(String(failure.title ?? "")),
+      place: failure.file == null ? "" : oneLine(`${failure.file}${line}`),
       message: String(failure.message ?? ""),
       screenshot: typeof failure.screenshot === "string" ? failure.screenshot : null,
     };

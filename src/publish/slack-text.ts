@@ -1,8 +1,8 @@
 import type { RunView, StepView } from "../engine/types.ts";
 import { formatDuration, slackDate } from "../util/format.ts";
 import { mentionOf } from "../util/mention.ts";
+import { adviceWithin, codeBlock, escapedWithin, linkText } from "../util/mrkdwn.ts";
 import { stepProgress, timeLeft } from "./estimate.ts";
-import { codeBlock, escapedWithin, linkText } from "./mrkdwn.ts";
 import { runTitle } from "./run-title.ts";
 import { countsText, testReplies } from "./slack-tests.ts";
 import { type Stage, stagesOf, wasPassedOver } from "./stages.ts";
@@ -216,7 +216,7 @@ export const WENT_ON = "The run went on without it, as the configuration says (c
 
 function failureText(story: Story, step: StepView): string {
   const tail = story.tails.get(step.path) ?? [];
-  const remedy = step.error?.remedy === undefined ? [] : [reasonText(step.error.remedy)];
+  const remedy = step.error?.remedy === undefined ? [] : [adviceWithin(step.error.remedy, LONGEST_REASON)];
   const output = tail.length === 0 ? [] : [codeBlock(tail.join("\n"), LONGEST_TAIL)];
   return [
     `✗ *${escapedWithin(step.name, LONGEST_NAME)}* failed: ${escapedWithin(ownError(step), LONGEST_ERROR)}`,

@@ -1,5 +1,5 @@
 import type { RunView, StepView } from "../engine/types.ts";
-import { formatDuration, formatStepTime } from "../util/format.ts";
+import { formatDuration, formatStepTime, oneLine } from "../util/format.ts";
 import { runTitle } from "./run-title.ts";
 import { STATES } from "./slack-text.ts";
 import { type Stage, stagesOf } from "./stages.ts";
@@ -181,10 +181,8 @@ function tickLabel(ms: number, span: number): string {
 
 /** Without what the picture's font cannot show: emoji, and characters that steer a terminal or a line. */
 function plain(text: string): string {
-  return text
-    .toWellFormed()
+  return oneLine(text.toWellFormed())
     .replaceAll(/\p{Extended_Pictographic}|\p{Emoji_Modifier}|[\u200d\ufe0f]/gu, "")
-    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu, " ")
     .replaceAll(/\s+/g, " ")
     .trim();
 }

@@ -51,9 +51,22 @@ export function formatSize(bytes: number): string {
   return `${(bytes / 1_000 ** power).toFixed(1)} ${units[power - 1]}`;
 }
 
+/**
+ * Without the invisible characters that turn round the direction of what follows them, beyond the text itself. Letters
+ * of right-to-left scripts bring their direction along.
+ */
+export function withoutTurns(text: string): string {
+  return text.replaceAll(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "");
+}
+
+/** What people wrote, to stand within a line of ours: line breaks and other control characters are spaces. */
+export function oneLine(text: string): string {
+  return withoutTurns(text).replaceAll(/\s*[\p{Cc}\p{Zl}\p{Zp}]+\s*/gu, " ");
+}
+
 /** At most `longest` characters, the last of them an ellipsis when it was longer; never half of an emoji. */
 export function cutText(text: string, longest: number): string {
-  const whole = text.toWellFormed();
+  const whole = withoutTurns(text.toWellFormed());
   if (whole.length <= longest) return whole;
   return `${whole.slice(0, longest - 2).replace(/[\ud800-\udbff]$/, "")} …`;
 }

@@ -1,9 +1,11 @@
+import { SHOWN_AS } from "./mrkdwn.ts";
+
 const SHORTEST_SECRET = 6;
 
 /**
  * Replaces known secret values by their names wherever text leaves the process: logs, journal, Slack, GitHub.
  * A secret of several lines (a private key) is also recognised line by line, since output arrives in lines,
- * and in the escaped form that JSON gives it.
+ * in the escaped form that JSON gives it, and as Slack is given what people wrote.
  */
 export class Redactor {
   readonly #names = new Map<string, string>();
@@ -19,7 +21,10 @@ export class Redactor {
 
   text(text: string): string {
     if (this.#names.size === 0) return text;
-    return text.replace(this.#compiled(), (found) => `[secret ${this.#names.get(found) ?? "value"}]`);
+    return text.replace(
+      this.#compiled(),
+      (found) => `[secret ${this.#names.get(found) ?? this.#names.get(asWritten(found)) ?? "value"}]`,
+    );
   }
 
   /** A copy of a JSON value with every string redacted, keys included. */
@@ -34,9 +39,25 @@ export class Redactor {
 
   #compiled(): RegExp {
     const longestFirst = [...this.#names.keys()].sort((a, b) => b.length - a.length);
-    this.#pattern ??= new RegExp(longestFirst.map(RegExp.escape).join("|"), "g");
+    this.#pattern ??= new RegExp(longestFirst.map(patternOf).join("|"), "g");
     return this.#pattern;
   }
+}
+
+/** Each character as it is, or as Slack is given it. */
+function patternOf(form: string): string {
+  return [...form]
+    .map((character) => {
+      const other = SHOWN_AS.get(character);
+      return other === undefined
+        ? RegExp.escape(character)
+        : `(?:${RegExp.escape(other)}|${RegExp.escape(character)})`;
+    })
+    .join("");
+}
+
+function asWritten(shown: string): string {
+  return [...SHOWN_AS].reduceRight((text, [character, other]) => text.replaceAll(other, character), shown);
 }
 
 function formsOf(value: string): Set<string> {

@@ -267,6 +267,10 @@ describe("what Slack's answer means for a message", () => {
     expect(() => judge({ data: { ok: false, error } })).toThrow();
   });
 
+  it.each(['{"ok": tru', '{"ok":true,"channel"', "<html>", ""])("%s is no word of Slack's", (error) => {
+    expect(() => judge({ data: { ok: false, error } })).toThrow("Slack's answer could not be read");
+  });
+
   it("a 429 says for how long", () => {
     expect(judge({ retryAfter: 30 })).toMatchObject({ permanent: false, retryAfterMs: 30_000 });
   });

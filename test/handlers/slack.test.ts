@@ -220,6 +220,23 @@ describe("an answer", () => {
   });
 });
 
+describe("a secret with marks in it", () => {
+  const SECRET = "~very_*secret*&<value>_`";
+
+  it.each([true, false])(
+    "is hidden also where its marks are shown by look-alikes (known: %s)",
+    async (known) => {
+      if (known) surface.bot.redact.add("TOKEN", SECRET);
+      const typed = SECRET.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+      await surface.command(`lock stg1 --reason "it is ${typed} there"`);
+      const [call] = await surface.slack.called("chat.postMessage");
+      // Control: one that is not known is shown.
+      expect(call?.body.text?.includes("[secret TOKEN]")).toBe(known);
+      expect(call?.body.text?.includes("secret∗&amp;&lt;value&gt;")).toBe(!known);
+    },
+  );
+});
+
 describe("the same trigger twice", () => {
   it("has one effect and one answer", async () => {
     const body = slash("launch stg1");

@@ -59,6 +59,18 @@ describe("the card of a failed stage", () => {
     expect(below(blocks)).toBe("[]");
   });
 
+  test("keeps the count of the others, however long the titles are", () => {
+    const long = failures.map(({ browser }, index) => ({
+      browser,
+      title: `${index} ${"long ".repeat(80)}\nx`,
+    }));
+    const error = { code: "tests_failed", message: summary };
+    const details = detailsOf(failedRun("Judge the results", error, { failures: long }));
+    expect(details).toContain("… and 2 more");
+    expect(details.match(/✗ \d long/g)).toHaveLength(5);
+    expect(details.match(/ …\s\(chrome\)/g)).toHaveLength(5);
+  });
+
   test("says of tests that ran out of time what happened, not only which failed", () => {
     const fault = { code: "tests_timed_out", message: "1 failed; chrome: out of time." };
     expect(detailsOf(failedRun("Judge the results", fault, { failures }))).toContain("out of time");

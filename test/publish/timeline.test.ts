@@ -70,6 +70,15 @@ describe("the picture of where the time went", () => {
     expect((migrate?.bar?.width ?? 0) / field.width).toBeCloseTo(0.15, 5);
   });
 
+  test("turns no words round, and keeps those of right-to-left scripts", () => {
+    const { rows } = timelineOf(
+      RUN,
+      [step("host/a \u202eb\u202c\u2067c\u200fd\u061c שלום", 0, 4)],
+      40 * MINUTE,
+    );
+    expect(rows[1]?.label).toBe("a bcd שלום");
+  });
+
   test("keeps every bar in its field, whatever the times, and shows no more than can be read", () => {
     const many = Array.from({ length: 300 }, (_, index) =>
       step(`host/${index} ${"long ".repeat(100)}🚀`, index - 5, index % 7 === 0 ? null : index + (index % 3)),

@@ -42,6 +42,15 @@ test("a bot with all it needs is told of by name; one without its token or chann
   await expect(checkSlack(good, "C0NOWHERE")).rejects.toMatchObject({ code: "slack_not_in_channel" });
 });
 
+test("an answer that cannot be read is not repeated to people", async () => {
+  const good = await settings();
+  const body = JSON.stringify([{ action: "*", mode: "garbage", rate: 1 }]);
+  await fetch(`${front?.url}/_sandbox/faults`, { method: "POST", body });
+  await expect(checkSlack(good, null)).rejects.toMatchObject({
+    message: "Slack does not take the token: Slack's answer could not be read",
+  });
+});
+
 test("a token of an older manifest lacks what is new, by name and use", async () => {
   const folder = mkdtempSync(join(tmpdir(), "slack-check-"));
   try {

@@ -251,6 +251,26 @@ describe("faults", () => {
     await expect(call("auth.test")).rejects.toThrow();
   });
 
+  test("garbage has no effect, garbage-after has it and cuts the answer off", async () => {
+    const say = (text: string) =>
+      fetch(`${slack.url}/api/chat.postMessage`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
+        body: JSON.stringify({ channel: CHANNEL.id, text }),
+      });
+    await sandbox("faults", [
+      { action: "chat.postMessage", mode: "garbage" },
+      { action: "chat.postMessage", mode: "garbage-after" },
+    ]);
+    expect(await (await say("never said")).text()).toBe('{"ok": tru');
+    const cut = await say("said");
+    expect(cut.status).toBe(200);
+    const body = await cut.text();
+    expect(body).toMatch(/^\{"ok":true,"/);
+    expect(() => JSON.parse(body)).toThrow();
+    expect((await shownMessages()).map(({ text }) => text)).toEqual(["said"]);
+  });
+
   test("a list that makes no sense is refused and changes nothing", async () => {
     const refused = await sandbox("faults", [{ action: "chat.postMessage", mode: "explode" }]);
     expect(refused.status).toBe(400);
