@@ -1,4 +1,5 @@
 import { formatDuration } from "../src/config/index.ts";
+import { LONGEST_LOCK_MS } from "../src/engine/types.ts";
 import { defineCommand, flag, required } from "./lib/command.ts";
 import { findSlot, fromEngine, leaseOf, requireHolder, requireSettled } from "./lib/slots.ts";
 import { tellHolder } from "./lib/tell.ts";
@@ -39,7 +40,11 @@ export const extend = defineCommand({
     if (extended.refused) return fromEngine(context, extended);
     const other = lease.holder !== null && lease.holder.id !== person.id ? lease.holder : null;
     const shortened = lease.until !== null && extended.until < lease.until + args.by;
-    const limit = shortened ? t` That is the longest that the slot allows (maxTtl).` : null;
+    const longest =
+      lease.mode === "locked"
+        ? t` That is as long as a lock can be (${formatDuration(LONGEST_LOCK_MS)}).`
+        : t` That is the longest that the slot allows (maxTtl).`;
+    const limit = shortened ? longest : null;
     const text = t`${bold(slot.name)} is held until ${time(extended.until)} (extended by ${who(person)}).${limit}`;
     return announce(text, { tell: tellHolder(other, text) });
   },

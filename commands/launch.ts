@@ -56,13 +56,14 @@ export const launch = defineCommand({
     const configs = slots.map(({ config }) => config);
     const commit = await pinCommit(context, configs, args);
     if ("refused" in commit) return commit;
-    const keep = args.keep !== undefined || (configs[0]?.afterTests === "keep" && configs.length === 1);
+    // Left out, the slot's own settings decide, and it may be any of several.
+    const keep = args.keep === undefined ? null : true;
     const plan = { commit, ami: args.ami ?? null, tests: tests.choice, keep, keepMs };
     if (args["dry-run"]) {
       const own = await withOwnTargets(context, names);
       if ("refused" in own) return own;
       const would = slots.filter(({ name }) => own.includes(name));
-      return answer(describeLaunch(context, would, plan));
+      return answer(await describeLaunch(context, would, plan));
     }
     return await startRun(context, {
       kind: "launch",

@@ -1,7 +1,7 @@
 import type { RunView } from "../src/engine/types.ts";
 import { defineCommand, required } from "./lib/command.ts";
 import { isOneself, requireRequester } from "./lib/offers.ts";
-import { findRun } from "./lib/runs.ts";
+import { findRun, stopText } from "./lib/runs.ts";
 import { findSlotInUse, fromEngine, runLink } from "./lib/slots.ts";
 import { tellHolder } from "./lib/tell.ts";
 import { bold, code, t, who } from "./lib/text.ts";
@@ -47,11 +47,7 @@ async function leaveAsRun(context: CommandContext, runId: number): Promise<Outco
   if (left.refused) {
     const now = (await services.engine.run(run.id)) ?? run;
     return now.endedAt === null
-      ? refuse(
-          "not_queued",
-          t`${link} has begun and waits for nothing.`,
-          t`${code(`${prefix} cancel ${run.id}`)} stops it.`,
-        )
+      ? refuse("not_queued", t`${link} has begun and waits for nothing.`, stopText(prefix, now))
       : refuse(
           "not_queued",
           now.startedAt === null

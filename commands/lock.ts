@@ -1,9 +1,10 @@
+import type { LeaseView } from "../src/engine/types.ts";
 import { defineCommand, flag, required, value } from "./lib/command.ts";
-import { findSlot, fromEngine, leaseOf, requireHolder, requireSettled } from "./lib/slots.ts";
+import { findSlot, fromEngine, isHolder, leaseOf, requireHolder, requireSettled } from "./lib/slots.ts";
 import { tellHolder } from "./lib/tell.ts";
-import { bold, t, time, who } from "./lib/text.ts";
+import { bold, code, t, time, who } from "./lib/text.ts";
 import { duration, freeText, nameOf } from "./lib/values.ts";
-import { announce } from "./services.ts";
+import { announce, type CommandContext, type Refusal, refuse } from "./services.ts";
 
 export const lock = defineCommand({
   name: "lock",
@@ -32,7 +33,10 @@ export const lock = defineCommand({
       reason: args.reason ?? null,
       force: args.force,
     });
-    if (locked.refused) return fromEngine(context, locked);
+    if (locked.refused)
+      return locked.reasonCode === "environment_kept"
+        ? refuseTimeOfKept(context, await leaseOf(services, slot.name))
+        : fromEngine(context, locked);
     const ends = locked.lease.until === null ? t`until it is unlocked` : t`until ${time(locked.lease.until)}`;
     const why = args.reason === undefined ? null : t`: ${args.reason}`;
     return announce(t`${bold(slot.name)} is held by ${who(person)} ${ends}${why}.`, {
@@ -40,3 +44,17 @@ export const lock = defineCommand({
     });
   },
 });
+
+/** Nothing was asked for that could be had: more time, an earlier end and the environment itself have their own words. */
+function refuseTimeOfKept({ prefix, person }: CommandContext, lease: LeaseView): Refusal {
+  const { resource, until } = lease;
+  const end = until === null ? null : t` until ${time(until)}`;
+  const over = isHolder(lease, person)
+    ? null
+    : t` ${code(`${prefix} lock ${resource} --force`)} takes it over as it stands.`;
+  return refuse(
+    "environment_kept",
+    t`An environment is kept on ${bold(resource)}${end}: ${code("--for")} is a lock's time and would not change that.`,
+    t`${code(`${prefix} extend ${resource} 1h`)} gives it more time, ${code(`${prefix} terminate ${resource}`)} ends it.${over}`,
+  );
+}

@@ -3,7 +3,7 @@ import { defineCommand, required } from "./lib/command.ts";
 import { refuseWithoutGitHub } from "./lib/commit.ts";
 import { startOnSlot } from "./lib/on-what-stands.ts";
 import { type Pin, pinOf, readAgain, usualRepository } from "./lib/read-again.ts";
-import { findRun, requireRoleOf } from "./lib/runs.ts";
+import { findRun, requireRoleOf, stopText } from "./lib/runs.ts";
 import { findSlot, runLink } from "./lib/slots.ts";
 import { startRun } from "./lib/start.ts";
 import { bold, code, type Text, t } from "./lib/text.ts";
@@ -32,7 +32,7 @@ export const retry = defineCommand({
       return refuse(
         "run_active",
         t`${runLink(context.services, run.id)} has not ended (${run.state}).`,
-        t`${code(`${context.prefix} cancel ${run.id}`)} ends it.`,
+        stopText(context.prefix, run),
       );
     }
     const { origin: _, ...input } = run.input;

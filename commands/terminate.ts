@@ -4,7 +4,7 @@ import { nameOf } from "./lib/values.ts";
 
 export const terminate = defineCommand({
   name: "terminate",
-  summary: "Terminates what stands on a slot and frees the slot.",
+  summary: "Terminates what stands on a slot, which is free then, or locked as it was before.",
   role: "developer",
   acts: true,
   repeatable: true,

@@ -19,7 +19,6 @@ export interface StoredObligation extends ObligationView {
   readonly releasedAt: number | null;
   readonly nextAttemptAt: number | null;
   readonly createdAt: number;
-  readonly note: string | null;
 }
 
 export type NewObligation = Pick<
@@ -109,7 +108,25 @@ export async function changeObligation(db: Queryable, id: string, change: Obliga
     })
     .where("id", "=", id)
     .execute();
-  if (change.state === "gone") await countUpRuns(db, "id", id);
+  if (change.state === "gone" || typeof lastError === "string") await countUpRuns(db, "id", id);
+}
+
+/** Writes down why what is kept in a tenancy ends; call it before that is made due. */
+export async function noteEndOfKept(
+  db: Queryable,
+  tenancy: string,
+  note: string,
+  which: { exceptRun?: number; exceptKind: string },
+): Promise<void> {
+  let query = db
+    .updateTable("obligations")
+    .set({ note })
+    .where("tenancy", "=", tenancy)
+    .where("state", "<>", "gone")
+    .where("due_at", "is not", null)
+    .where("kind", "<>", which.exceptKind);
+  if (which.exceptRun !== undefined) query = query.where("run_id", "<>", which.exceptRun);
+  await query.execute();
 }
 
 /** Sets when the open obligations of a tenancy are due; `null` = as soon as no run works there. */

@@ -104,6 +104,9 @@ export async function listStale(
   return rows.map(unshownOf);
 }
 
+/** No environment is expected to stand for longer, in ms. */
+const LEFT_STANDING_FOR_MS = 30 * 86_400_000;
+
 function openOrRecent(db: Queryable, surface: string, key: string, since: number) {
   return db
     .selectFrom("runs")
@@ -117,7 +120,23 @@ function openOrRecent(db: Queryable, surface: string, key: string, since: number
       join.onRef("shown.run_id", "=", "runs.id").on("shown.surface", "=", surface).on("shown.key", "=", key),
     )
     .select(["runs.id", "runs.ended_at", "message.external_id", "shown.sent_at"])
-    .where((eb) => eb.or([eb("runs.ended_at", "is", null), eb("runs.ended_at", ">", since)]))
+    .where((eb) =>
+      eb.or([
+        eb("runs.ended_at", "is", null),
+        eb("runs.ended_at", ">", since),
+        // What it had left standing went since then.
+        eb.and([
+          eb("runs.ended_at", ">", since - LEFT_STANDING_FOR_MS),
+          eb.exists(
+            eb
+              .selectFrom("obligations")
+              .select("obligations.id")
+              .whereRef("obligations.run_id", "=", "runs.id")
+              .where("obligations.gone_at", ">", since),
+          ),
+        ]),
+      ]),
+    )
     .orderBy("runs.id");
 }
 

@@ -9,14 +9,19 @@ export interface LaunchPlan {
   readonly commit: PinnedCommit;
   readonly ami: string | null;
   readonly tests: TestChoice;
-  readonly keep: boolean;
+  /** Null: as the slot that it gets says. */
+  readonly keep: boolean | null;
   readonly keepMs: number | null;
 }
 
-/** What a launch would do, in its order. */
-export function describeLaunch(context: CommandContext, slots: readonly NamedSlot[], plan: LaunchPlan): Text {
+/** What a launch would do, in its order, on the slot that it would take. */
+export async function describeLaunch(
+  context: CommandContext,
+  slots: readonly NamedSlot[],
+  plan: LaunchPlan,
+): Promise<Text> {
   const { config } = context.services.config();
-  const [first] = slots;
+  const first = await wouldTake(context, slots);
   if (!first) return t`Nothing to launch on.`;
   const slot = first.config;
   const places = slot.instanceType.flatMap((type) => slot.subnets.map((subnet) => `${type} in ${subnet}`));
@@ -30,8 +35,18 @@ export function describeLaunch(context: CommandContext, slots: readonly NamedSlo
     t`Service update: ${config.serviceUpdate.steps.flatMap(stepNames).join(" → ") || "no steps"}`,
     t`Swap: ${slot.swap}, to ${slot.url}`,
     t`Tests: ${testsOf(plan.tests, config.tests?.browsers ?? [])}`,
-    plan.keep ? kept : t`Terminate afterwards, confirm, release the slot`,
+    (plan.keep ?? slot.afterTests === "keep") ? kept : t`Terminate afterwards, confirm, release the slot`,
   );
+}
+
+/** The first that is free; while none is, nobody knows, and the first stands for all. */
+async function wouldTake(
+  { services }: CommandContext,
+  slots: readonly NamedSlot[],
+): Promise<NamedSlot | undefined> {
+  const leases = await services.engine.leases(slots.map(({ name }) => name));
+  const free = leases.find(({ mode }) => mode === "free")?.resource;
+  return slots.find(({ name }) => name === free) ?? slots[0];
 }
 
 function commitText(commit: PinnedCommit): Text {

@@ -41,6 +41,7 @@ function wayOut({ prefix, person }: CommandContext, lease: LeaseView): Text {
   if (mode === "dirty") {
     return t`Its cleanup is tried again by itself; a maintainer can hurry it: ${code(`${prefix} clean ${resource}`)}`;
   }
+  if (lease.isSettling) return t`Its run has done its work and cleans up: wait for its end`;
   const command = mode === "run" && runId !== null ? `cancel ${runId}` : `terminate ${resource}`;
   const whom = isHolder(lease, person) ? null : t`Ask ${who(holder)} or a maintainer: `;
   return t`${whom}${code(`${prefix} ${command}`)} ends it`;

@@ -1,4 +1,4 @@
-import type { EngineApi, LeaseView } from "../../src/engine/types.ts";
+import type { EngineApi, HoldView, LeaseView } from "../../src/engine/types.ts";
 
 /** Slots as people should see them: a run's own reason is the slot's, and its commit too while it is at work. */
 export async function leasesOf(engine: EngineApi, slots: readonly string[]): Promise<LeaseView[]> {
@@ -17,4 +17,9 @@ async function withRun(engine: EngineApi, lease: LeaseView): Promise<LeaseView> 
     reason,
     facts: { ...(run.sha === null ? {} : { sha: run.sha }), ...lease.facts },
   };
+}
+
+/** The lock that holds a slot if what stands there ends at a time; null: the slot is free then. */
+export function lockAfter({ lockBeneath }: LeaseView, at: number): HoldView | null {
+  return lockBeneath !== null && (lockBeneath.until === null || lockBeneath.until > at) ? lockBeneath : null;
 }

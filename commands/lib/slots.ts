@@ -144,7 +144,9 @@ export function requireSettled(context: CommandContext, lease: LeaseView): Refus
     return refuse(
       "slot_busy",
       t`${runLink(services, lease.runId)} of ${who(lease.holder)} is at work on ${bold(lease.resource)}.`,
-      t`Wait for its end, or ${code(`${prefix} cancel ${lease.runId}`)}.`,
+      lease.isSettling
+        ? t`It has done its work and cleans up: wait for its end.`
+        : t`Wait for its end, or ${code(`${prefix} cancel ${lease.runId}`)}.`,
     );
   }
   if (lease.mode === "offered" && lease.runId !== null) {

@@ -1,5 +1,5 @@
 import type { Person } from "../../src/engine/types.ts";
-import { oneLine, utc, withoutTurns } from "../../src/util/format.ts";
+import { oneLine, slackDate, utc, withoutTurns } from "../../src/util/format.ts";
 import { mentionOf } from "../../src/util/mention.ts";
 import { escapeMrkdwn, unmarked } from "../../src/util/mrkdwn.ts";
 
@@ -84,7 +84,7 @@ export function toSlack(text: Text): string {
 
 function slackPart(part: Part): string {
   if (typeof part === "string") return escapeMrkdwn(unmarked(part));
-  if (part.kind === "time") return slackTime(part.at);
+  if (part.kind === "time") return slackDate(part.at);
   if (part.kind === "person") return mentionOf(part.id) ?? slackPart(bold(part.name));
   if (part.kind === "link")
     return `<${slackUrl(part.url)}|${escapeMrkdwn(unmarked(part.text)).replaceAll("|", "¦")}>`;
@@ -104,8 +104,4 @@ function decodeSafely(url: string): string {
   } catch {
     return url;
   }
-}
-
-function slackTime(at: number): string {
-  return `<!date^${Math.floor(at / 1000)}^{date_short_pretty} {time}|${utc(at)}>`;
 }

@@ -1,4 +1,5 @@
 import { BROWSERS, type Browser, parseDuration } from "../../src/config/index.ts";
+import { LONGEST_LOCK_MS } from "../../src/engine/types.ts";
 import { closest } from "./suggest.ts";
 
 /** A kind of value: how it is called in a usage line, and what is read from a word. */
@@ -39,7 +40,7 @@ export const freeText: ValueType<string> = {
   },
 };
 
-const LONGEST_DURATION_MS = 30 * 86_400_000;
+const LONGEST_DURATION_MS = LONGEST_LOCK_MS;
 
 /** Milliseconds. */
 export const duration: ValueType<number> = {

@@ -15,6 +15,7 @@ import type { Redactor } from "../../src/util/redact.ts";
 import { type Budget, withinBudget } from "./budget.ts";
 import { retryAfterMsOf } from "./directory.ts";
 import { isDefinite } from "./messages.ts";
+import { placeOf } from "./place.ts";
 
 export const HOME_LAUNCH = "home_launch";
 /** Two blocks a slot: Slack takes 100 in a view. */
@@ -90,17 +91,22 @@ function waitingText(queue: readonly QueueEntry[]): Text[] {
 }
 
 /** The likeliest first; two at most. */
-function buttons({ mode, resource, runId }: LeaseView, standing: Standing | null): Button[] {
+function buttons(lease: LeaseView, standing: Standing | null): Button[] {
+  const { mode, resource, runId } = lease;
   if (mode === "free") {
     const text = { type: "plain_text", text: "Launch", emoji: false } as const;
     return [{ type: "button", action_id: HOME_LAUNCH, value: resource, text }];
   }
   if (mode === "offered" && runId !== null)
-    return [runButton("start", runId, resource), runButton("pass", runId, resource)];
-  if (mode === "run" && runId !== null)
-    return [runButton("cancel", runId, resource), runButton("logs", runId, resource)];
-  if (mode === "kept" && standing !== null)
-    return [runButton("extend", standing.run, resource), runButton("terminate", standing.run, resource)];
+    return [runButton("start", runId, null), runButton("pass", runId, null)];
+  if (mode === "run" && runId !== null) {
+    const logs = runButton("logs", runId, null);
+    return lease.isSettling ? [logs] : [runButton("cancel", runId, null), logs];
+  }
+  if (mode === "kept" && standing !== null) {
+    const place = placeOf(lease);
+    return [runButton("extend", standing.run, place), runButton("terminate", standing.run, place)];
+  }
   return [];
 }
 

@@ -1,6 +1,6 @@
 import type { KnownBlock } from "@slack/types";
 import type { Logger } from "pino";
-import { leasesOf } from "../../commands/lib/leases.ts";
+import { leasesOf, lockAfter } from "../../commands/lib/leases.ts";
 import { runLink, slotsInUse } from "../../commands/lib/slots.ts";
 import { standingOn } from "../../commands/lib/standing.ts";
 import { bold, code, type Text, t, time, toSlack, who } from "../../commands/lib/text.ts";
@@ -12,6 +12,7 @@ import { messageOf } from "../../src/util/errors.ts";
 import { slackUserOf } from "../../src/util/mention.ts";
 import type { Redactor } from "../../src/util/redact.ts";
 import { SLACK_SOURCE } from "./entrance.ts";
+import { placeOf } from "./place.ts";
 import { TELL_FOR_MS } from "./rows.ts";
 import { directLane } from "./sender.ts";
 
@@ -133,7 +134,7 @@ export class Notices {
     if (lease.mode !== "kept") return [];
     // Of the run that left it there: a later one that names the slot may be somebody else's.
     const standing = await standingOn(this.#options.services.engine, lease.resource);
-    return standing === null ? [] : [standingButtons(standing.run, lease.resource)];
+    return standing === null ? [] : [standingButtons(standing.run, placeOf(lease))];
   }
 
   /** The person who asked for a run sees nothing of it where the bot may not post: they are told how to see it. */
@@ -167,11 +168,15 @@ export class Notices {
   }
 }
 
-function endText({ mode, resource }: LeaseView, until: number): Text {
+function endText(lease: LeaseView, until: number): Text {
+  const { mode, resource, holder } = lease;
   const more = t`For more time: ${code(`/stg extend ${resource} 1h`)}.`;
-  return mode === "kept"
-    ? t`Your environment on ${bold(resource)} ends ${time(until)}: it is terminated then, and the slot is free. ${more}`
-    : t`Your hold of ${bold(resource)} ends ${time(until)}: the slot is free then. ${more}`;
+  if (mode !== "kept")
+    return t`Your hold of ${bold(resource)} ends ${time(until)}: the slot is free then. ${more}`;
+  const lock = lockAfter(lease, until);
+  const whose = lock?.holder?.id === holder?.id ? "you" : who(lock?.holder ?? null);
+  const then = lock === null ? t`the slot is free` : t`the slot stays locked by ${whose}`;
+  return t`Your environment on ${bold(resource)} ends ${time(until)}: it is terminated then, and ${then}. ${more}`;
 }
 
 function offerText(services: CommandServices, { resource, until }: OfferView, run: RunView): Text {

@@ -1,8 +1,10 @@
+import { lockAfter } from "../../commands/lib/leases.ts";
 import { standingAmong } from "../../commands/lib/standing.ts";
 import type { CommandServices } from "../../commands/services.ts";
 import type { RunView, StepView } from "../../src/engine/types.ts";
 import { hasEnded, type Kept, type Story, type Usual } from "../../src/publish/story.ts";
 import type { Clock } from "../../src/util/clock.ts";
+import { endedOf } from "./ended.ts";
 
 const TAIL_LINES = 15;
 /** Earlier runs are asked about once a run, and again after this, in ms. */
@@ -28,7 +30,9 @@ export class Stories {
       this.#offer(run),
       this.#kept(run),
     ]);
-    return { run, steps, tails: tailsOf(steps), usual, position, offer, kept, now: this.#clock.now() };
+    const ended = kept?.run === run.id ? null : await endedOf(engine, run);
+    const now = this.#clock.now();
+    return { run, steps, tails: tailsOf(steps), usual, position, offer, kept, ended, now };
   }
 
   async #usual(run: RunView, steps: readonly StepView[]): Promise<Usual> {
@@ -79,7 +83,9 @@ export class Stories {
     const standing = standingAmong(owed.filter((one) => one.runId <= run.id));
     if (standing === null) return null;
     const url = typeof run.facts.url === "string" ? run.facts.url : null;
-    return { slot: run.target, ...standing, url };
+    const [lease] = await this.#services.engine.leases([run.target]);
+    const lock = lease === undefined ? null : lockAfter(lease, this.#clock.now());
+    return { slot: run.target, ...standing, url, lockedBy: lock?.holder?.name ?? null };
   }
 }
 

@@ -149,6 +149,7 @@ async function openCore({ settings, loaded }: BotInput, place: Place) {
     cloud,
     commits: pinnedCommits(commits, holder),
     configOf: (hash) => configurations.of(hash),
+    currentConfig: () => holder.current().config,
     masterSecret: secret,
     testRunners: localTests(file, redact),
     jobsFolder: `${file}.jobs`,

@@ -128,6 +128,13 @@ export class Engine implements EngineApi {
       }
       if (run.cancelRequestedAt !== null)
         return { refused: false as const, state: "stopping" as const, repeated: true, begin: () => {} };
+      // What it has come to is journaled, with what it keeps: there is nothing left that could be stopped.
+      if (run.outcome !== null)
+        return refuse(
+          "run_cleaning_up",
+          `Run #${runId} has done its work (${run.outcome.state}); only its cleanup goes on.`,
+          { run: runId, outcome: run.outcome.state },
+        );
       await changeRun(trx, runId, { cancelRequestedAt: this.#parts.clock.now(), cancelRequestedBy: by.name });
       return { refused: false as const, state: "stopping" as const, repeated: false, begin: () => {} };
     });

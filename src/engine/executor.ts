@@ -147,11 +147,18 @@ export class Executor {
     );
   }
 
-  async #journalOutcome(run: StoredRun, fence: Fence, tenancy: string, outcome: Outcome): Promise<void> {
+  /**
+   * Whoever was told that a run stops was told the truth: a cancel that came before this transaction counts, also when
+   * the pipeline had come to its end by then. One that comes after it is refused (see `Engine.cancel`).
+   */
+  async #journalOutcome(run: StoredRun, fence: Fence, tenancy: string, came: Outcome): Promise<void> {
     const { guard, clock } = this.#parts;
     await guard.write(fence, async (trx) => {
       await endOpenSteps(trx, run.id, clock.now());
-      if (outcome.state === "cancelled") await giveUpKeeping(trx, run, fence, tenancy);
+      const asked = await findRun(trx, run.id);
+      const isCancelled = asked !== null && asked.cancelRequestedAt !== null;
+      const outcome = isCancelled ? cancelledInstead(came, asked.cancelRequestedBy) : came;
+      if (isCancelled || outcome.state === "cancelled") await giveUpKeeping(trx, run, fence, tenancy);
       await changeRun(trx, run.id, {
         outcome,
         settlingSince: clock.now(),
@@ -201,6 +208,13 @@ export class Executor {
 function isCancel(error: unknown, cancelled: AbortSignal): boolean {
   if (error instanceof CancelledError || codeOf(error) === "cancelled") return true;
   return cancelled.aborted && error instanceof Error && error.name === "AbortError";
+}
+
+/** A failure is told as such, whoever cancelled meanwhile; a success that was cancelled is none. */
+function cancelledInstead(came: Outcome, by: string | null): Outcome {
+  return came.state === "succeeded"
+    ? { state: "cancelled", fault: faultOf(new CancelledError(by)), result: null }
+    : came;
 }
 
 function cancelReason(error: unknown, cancelled: AbortSignal): unknown {

@@ -1,12 +1,15 @@
 import type { Queryable } from "../../db/connection.ts";
 import { findLease, type Lease, saveLease } from "../../db/leases.ts";
 import { changeObligation, type StoredObligation, setDue } from "../../db/obligations.ts";
-import { formatTime } from "../util/format.ts";
+import { formatTime, utc } from "../util/format.ts";
 import type { JsonObject } from "../util/json.ts";
 import { freeLease, makeDirty, openObligations } from "./leasing.ts";
-import type { Person, Refusal } from "./types.ts";
+import { LONGEST_LOCK_MS, type Person, type Refusal } from "./types.ts";
 
 /** What people do to a resource without a run: lock, unlock, extend, clean. Each is one transaction. */
+
+/** How the note begins of what nobody has confirmed gone. */
+export const DECLARED_CLEAN = "declared clean";
 
 export function refuse(reasonCode: string, message: string, fields: JsonObject = {}): Refusal {
   return { refused: true, reasonCode, message, fields };
@@ -24,20 +27,34 @@ export async function lockResource(
   const busy = refuseUnsettled(lease);
   if (busy) return busy;
   if (!isOwn(lease, by) && !options.force) return refuseForeign(lease);
-  const previousHolder = lease.holder?.id === by.id ? null : lease.holder;
+  if (lease.mode === "kept" && options.until !== null) return refuseTimeOfKept(lease);
+  const isTheirs = lease.mode !== "free" && lease.holder?.id === by.id;
+  const previousHolder = isTheirs ? null : lease.holder;
   const locked: Lease = {
     ...lease,
     mode: lease.mode === "free" ? "locked" : lease.mode,
     fence: lease.fence + 1,
     holder: by,
     reason: options.reason ?? (isOwn(lease, by) ? lease.reason : null),
-    since: lease.mode === "free" ? options.now : lease.since,
+    // Theirs from now on; how old the environment is, its tenancy says.
+    since: isTheirs ? lease.since : options.now,
     until: lease.mode === "kept" ? lease.until : options.until,
     // A lock that lies under what is kept is its former holder's: it does not come back after a take-over.
     prior: isOwn(lease, by) ? lease.prior : null,
   };
   await saveLease(trx, locked);
   return { refused: false, lease: locked, previousHolder };
+}
+
+/** An environment's end is `extend`'s to move: a lock would silently not have the time that was asked for. */
+function refuseTimeOfKept(lease: Lease): Refusal {
+  const { resource, until } = lease;
+  const stands = until === null ? "" : ` until ${utc(until)}`;
+  return refuse(
+    "environment_kept",
+    `An environment is kept on ${resource}${stands}: its time is not a lock's.`,
+    holdFields(lease),
+  );
 }
 
 export async function unlockResource(
@@ -90,21 +107,32 @@ export async function extendHold(
     return refuse("no_end", `${resource} is locked without an end: there is nothing to extend.`, {
       resource,
     });
-  const longest = lease.maxUntil ?? (lease.tenancySince ?? lease.since ?? options.now) + options.maxTtlMs;
   const wanted = lease.until + options.ms;
-  if (lease.until >= longest) {
-    return refuse(
-      "max_ttl_reached",
-      `${resource} already stands until ${formatTime(lease.until)}, the longest that the configuration allows.`,
-      { resource, until: lease.until },
-    );
-  }
+  const longest =
+    lease.mode === "locked"
+      ? options.now + LONGEST_LOCK_MS
+      : (lease.maxUntil ?? (lease.tenancySince ?? lease.since ?? options.now) + options.maxTtlMs);
+  if (lease.until >= longest) return refuseLonger(lease, lease.until, options.now);
   const until = Math.min(wanted, longest);
   await saveLease(trx, { ...lease, fence: lease.fence + 1, until });
   if (lease.mode === "kept" && lease.tenancy !== null) {
     await setDue(trx, lease.tenancy, until, { onlyKept: true });
   }
   return { refused: false, until };
+}
+
+function refuseLonger({ resource, mode }: Lease, until: number, now: number): Refusal {
+  const end = formatTime(until, now);
+  return mode === "locked"
+    ? refuse("max_lock_reached", `${resource} is locked until ${end} already, as long as a lock can be.`, {
+        resource,
+        until,
+      })
+    : refuse(
+        "max_ttl_reached",
+        `${resource} already stands until ${end}, the longest that the configuration allows.`,
+        { resource, until },
+      );
 }
 
 export async function cleanResource(
@@ -122,7 +150,7 @@ export async function cleanResource(
   const open = lease.tenancy === null ? [] : await openObligations(trx, lease.tenancy);
   for (const obligation of open) {
     const change = options.declareClean
-      ? { state: "gone" as const, goneAt: options.now, note: `declared clean by ${by.id}` }
+      ? { state: "gone" as const, goneAt: options.now, note: `${DECLARED_CLEAN} by ${by.id}` }
       : { nextAttemptAt: null };
     await changeObligation(trx, obligation.id, change);
   }

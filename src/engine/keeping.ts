@@ -6,7 +6,7 @@ import { SlipwayError } from "../util/errors.ts";
 import type { JsonObject } from "../util/json.ts";
 import { cleanUpInTime } from "./cleanup.ts";
 import type { Fence } from "./guard.ts";
-import { isDue, LEASE_KIND, lockUnder, openObligations } from "./leasing.ts";
+import { endKept, isDue, LEASE_KIND, lockUnder, openObligations } from "./leasing.ts";
 import type { EngineParts } from "./parts.ts";
 
 /** What a run may do with the time of the tenancy that it works in: keep it, end it, take it over. */
@@ -72,7 +72,7 @@ export async function takeOver(own: Tenant, { met, facts, keep }: TakeOver): Pro
   await parts.guard.write(fence, async (trx) => {
     if (met)
       await changeObligation(trx, met.id, { state: "gone", goneAt: parts.clock.now(), note: met.note });
-    await setDue(trx, tenancy, null, { exceptRun: stored.id });
+    await endKept(trx, tenancy, `run #${stored.id} has taken its place`, { exceptRun: stored.id });
     const lease = await findLease(trx, fence.resource);
     const ended =
       lease.prior?.mode === "kept"
@@ -93,9 +93,9 @@ export async function keepAlong(own: Tenant, kinds: readonly string[]): Promise<
 }
 
 export async function expire(own: Tenant): Promise<void> {
-  const { parts, fence, tenancy } = own;
+  const { parts, fence, tenancy, stored } = own;
   await parts.guard.write(fence, async (trx) => {
-    await setDue(trx, tenancy, null);
+    await endKept(trx, tenancy, `terminated by ${stored.requestedBy.name}, run #${stored.id}`);
     const lease = await findLease(trx, fence.resource);
     if (lease.prior?.mode === "kept") {
       await saveLease(trx, { ...lease, prior: lockUnder(lease.prior), remainingMs: null });

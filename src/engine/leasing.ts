@@ -6,6 +6,7 @@ import {
   findObligation,
   insertObligation,
   listObligations,
+  noteEndOfKept,
   setDue,
 } from "../../db/obligations.ts";
 import { answerOffer } from "../../db/offers.ts";
@@ -51,7 +52,7 @@ export async function grantWaiting(trx: Queryable, parts: EngineParts): Promise<
   for (const waiting of queue) {
     const lease = waiting.candidates
       .map((resource) => leases.get(resource) ?? untouched(resource))
-      .find((lease) => isGrantable(lease, waiting));
+      .find((lease) => isGrantable(lease, waiting) && !isOver(lease, now));
     if (!lease) continue;
     const { resource } = lease;
     const offerMs = offerFor(parts, lease, waiting, now);
@@ -90,6 +91,11 @@ export function isGrantable(
   if (lease.mode !== "kept" && lease.mode !== "locked") return false;
   if (waiting.adopt) return true;
   return waiting.candidates.length === 1 && lease.holder?.id === waiting.requestedBy.id;
+}
+
+/** What is kept has its end, whoever still waits for it: the next look of the janitor ends it. */
+function isOver({ mode, until }: Lease, now: number): boolean {
+  return mode === "kept" && until !== null && until <= now;
 }
 
 /** @param by who accepted the offer of it; null: nobody was asked, or need be */
@@ -246,8 +252,19 @@ export async function makeDirty(trx: Queryable, lease: Lease, reason: string, no
     prior: lockUnder(lease.prior),
   };
   await saveLease(trx, dirty);
-  if (lease.tenancy !== null) await setDue(trx, lease.tenancy, null);
+  if (lease.tenancy !== null) await endKept(trx, lease.tenancy, reason);
   return dirty;
+}
+
+/** Makes everything of a tenancy due. Why what was kept ends is told when it is gone (see `Story.ended`). */
+export async function endKept(
+  trx: Queryable,
+  tenancy: string,
+  why: string,
+  which: { exceptRun?: number } = {},
+): Promise<void> {
+  await noteEndOfKept(trx, tenancy, why, { ...which, exceptKind: LEASE_KIND });
+  await setDue(trx, tenancy, null, which);
 }
 
 /** The time to live stood still while the run worked; it goes on with what was left, up to the longest life. */

@@ -15,7 +15,7 @@ export interface Pipeline<I extends JsonObject = JsonObject> {
  * What a run that succeeds leaves of its resource: held for its requester, free, or (undefined) as it found it.
  * Told before it runs, for those who wait.
  */
-export type Leaves<I extends JsonObject> = (input: I) => "held" | "free" | undefined;
+export type Leaves<I extends JsonObject> = (input: I, resource: string) => "held" | "free" | undefined;
 
 /**
  * Declares a pipeline. Raise `version` when steps are renamed, reordered or taken out; name the older versions

@@ -100,7 +100,7 @@ export async function expireOffer(
   const who = holder?.name ?? "its requester";
   await changeRun(trx, runId, {
     state: "cancelled",
-    reason: `${resource} was offered to ${who} until ${formatTime(until ?? now)}, and nobody answered.`,
+    reason: `${resource} was offered to ${who} until ${formatTime(until ?? now, now)}, and nobody answered.`,
     endedAt: now,
   });
 }

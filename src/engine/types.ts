@@ -29,6 +29,9 @@ export type ObligationState = (typeof obligationStates)[number];
 export const leaseModes = ["free", "offered", "run", "kept", "locked", "dirty"] as const;
 export type LeaseMode = (typeof leaseModes)[number];
 
+/** A lock's end lies at most so far ahead, in ms; a kept environment's own limit is its slot's. */
+export const LONGEST_LOCK_MS = 30 * 86_400_000;
+
 /** Someone who asks: `id` is unique over all entrances, e.g. `slack:U0ANN`, `github:ann`, `terminal:ann`. */
 export interface Person {
   readonly id: string;
@@ -108,6 +111,8 @@ export interface ObligationView {
   readonly due: number | null;
   readonly attempts: number;
   readonly lastError: string | null;
+  /** Why what was kept has ended, or something was struck out; null: nothing to say. */
+  readonly note: string | null;
   readonly goneAt: number | null;
 }
 
@@ -122,6 +127,10 @@ export interface LeaseView {
   /** `{ instanceId, address, sha, ami, … }` of what stands there. */
   readonly facts: JsonObject;
   readonly hasEnvironment: boolean;
+  /** The run at work there has done its work: only its cleanup goes on. */
+  readonly isSettling: boolean;
+  /** The lock to which it returns when nothing stands there any more. */
+  readonly lockBeneath: HoldView | null;
   /** For whom it is held: now, or when the run at work there has ended, as far as that is known. */
   readonly hold: HoldView | null;
 }
@@ -218,7 +227,10 @@ export interface Submitted {
 /** What commands and surfaces may ask of the engine. */
 export interface EngineApi {
   submit(request: SubmitRequest): Promise<Submitted | Refusal>;
-  /** Cancels a queued run at once; asks a running one to stop and clean up. Repeating it changes nothing. */
+  /**
+   * Cancels a queued run at once; asks a running one to stop and clean up. Repeating it changes nothing. One that has
+   * done its work and only cleans up is not cancelled any more.
+   */
   cancel(
     runId: number,
     by: Person,
@@ -229,7 +241,10 @@ export interface EngineApi {
   withdraw(runId: number, by: Person): Promise<{ refused: false; runId: number } | Refusal>;
   /** Begins a run on the resource that it is offered. Repeating it changes nothing. */
   accept(runId: number, by: Person): Promise<{ refused: false; run: RunView; repeated: boolean } | Refusal>;
-  /** Holds a free resource for a person without a run; `until` null = until unlocked. */
+  /**
+   * Holds a free resource for a person without a run; `until` null = until unlocked. What is kept there has its own
+   * end: refused with another.
+   */
   lock(
     resource: string,
     by: Person,
@@ -244,7 +259,7 @@ export interface EngineApi {
     by: Person,
     options: { force: boolean },
   ): Promise<{ refused: false; lease: LeaseView; previousHolder: Person | null } | Refusal>;
-  /** Moves the end of a hold by `ms`, up to `maxTtlMs` after the environment began. */
+  /** Moves the end of a hold by `ms`: a lock's up to its own longest, an environment's to `maxTtlMs` after it began. */
   extend(
     resource: string,
     by: Person,

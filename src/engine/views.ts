@@ -5,7 +5,8 @@ import { findOffer, listOffers } from "../../db/offers.ts";
 import { listQueue, type Waiting } from "../../db/queue.ts";
 import { findRun, listRuns, recentDurations } from "../../db/runs.ts";
 import { recentStepDurations, viewSteps } from "../../db/steps.ts";
-import { openObligations } from "./leasing.ts";
+import type { JsonObject } from "../util/json.ts";
+import { lockUnder, openObligations } from "./leasing.ts";
 import type { EngineParts } from "./parts.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { type InLine, inTurn } from "./turns.ts";
@@ -104,7 +105,7 @@ export class Views implements Reading {
     const { db } = this.#parts.guard;
     const waiting = (await listQueue(db)).map((entry) => ({
       ...entry,
-      leaves: this.#pipelines.get(entry.kind)?.leaves(entry.input),
+      leaves: this.#leaves(entry.kind, entry.input, resource ?? entry.candidates[0]),
     }));
     const turns = resource === undefined ? waiting : await this.#turnsAt(resource, waiting);
     return turns.map(({ runId, requestedBy, candidates, requestedAt, leaves, offer }, index) => ({
@@ -143,6 +144,10 @@ export class Views implements Reading {
     return [...(asked ?? []), ...inTurn(others ?? [], heldFor)];
   }
 
+  #leaves(kind: string, input: JsonObject, resource: string | null | undefined): QueueEntry["leaves"] {
+    return resource == null ? undefined : this.#pipelines.get(kind)?.leaves(input, resource);
+  }
+
   /** What is said in `LeaseView.hold`. */
   async #holdOf({ mode, holder, until, runId, prior, remainingMs }: Lease): Promise<HoldView | null> {
     if (mode === "kept" || mode === "locked") return { mode, holder, until, remainingMs: null };
@@ -151,7 +156,7 @@ export class Views implements Reading {
     const run = await findRun(this.#parts.guard.db, runId);
     // When it has ended, all that it was to leave is there already.
     if (run === null || run.outcome !== null) return found;
-    const leaves = this.#pipelines.get(run.kind)?.leaves(run.input);
+    const leaves = this.#leaves(run.kind, run.input, run.target);
     const isItsOwn = prior?.mode === "kept" && prior.since >= (run.startedAt ?? 0);
     if (leaves === "held" && !isItsOwn)
       return { mode: "kept", holder: run.requestedBy, until: null, remainingMs: null };
@@ -202,9 +207,20 @@ export class Views implements Reading {
       until,
       facts,
       hasEnvironment: open.length > 0,
+      isSettling: mode === "run" && runId !== null && (await this.#isSettling(runId)),
+      lockBeneath: beneath(lease),
       hold,
     };
   }
+
+  async #isSettling(runId: number): Promise<boolean> {
+    return ((await findRun(this.#parts.guard.db, runId))?.outcome ?? null) !== null;
+  }
+}
+
+function beneath({ prior }: Lease): HoldView | null {
+  const lock = lockUnder(prior);
+  return lock && { mode: "locked", holder: lock.holder, until: lock.until, remainingMs: null };
 }
 
 /** Who is offered one resource waits for no other. */

@@ -1,3 +1,4 @@
+import type { SlotConfig } from "../config/index.ts";
 import type { KeepOptions } from "../engine/keeping.ts";
 import { pipeline } from "../engine/pipeline.ts";
 import type { Run } from "../engine/run.ts";
@@ -20,7 +21,8 @@ export type LaunchInput = JsonObject & {
   readonly pr: number | null;
   readonly ami: string | null;
   readonly tests: TestChoice;
-  readonly keep: boolean;
+  /** Null: as the slot's `afterTests` says, once it is known which slot it is. */
+  readonly keep: boolean | null;
   readonly keepMs: number | null;
 };
 
@@ -35,8 +37,12 @@ const KEPT_KINDS = [OWED.instance, OWED.target];
  * What its holder had kept there serves until the new one has taken over, and stays when that does not come to be.
  */
 export function launchPipeline(services: PipelineServices) {
-  return pipeline<LaunchInput>("launch", { version: 2, compatibleWith: [1], leaves }, async (run, input) => {
+  /** What is kept is its requester's when the run has ended. */
+  const leaves = (input: LaunchInput, resource: string): "held" | "free" =>
+    keeps(input, services.currentConfig().slots[resource]) ? "held" : "free";
+  return pipeline<LaunchInput>("launch", { version: 2, compatibleWith: [1], leaves }, async (run, asked) => {
     const context = await slotContext(run, services);
+    const input = { ...asked, keep: keeps(asked, context.slot) };
     await run.publish({ url: context.slot.url, ref: input.ref });
     await confirmCommit(run, services, input);
     const earlier = await run.value("what stands there", async () => {
@@ -57,9 +63,8 @@ export function launchPipeline(services: PipelineServices) {
   });
 }
 
-/** What is kept is its requester's when the run has ended. */
-function leaves({ keep }: LaunchInput): "held" | "free" {
-  return keep ? "held" : "free";
+function keeps({ keep }: LaunchInput, slot: Pick<SlotConfig, "afterTests"> | undefined): boolean {
+  return keep ?? slot?.afterTests === "keep";
 }
 
 type Launched = Awaited<ReturnType<typeof startInstance>>;
@@ -68,12 +73,12 @@ async function putFirst(
   run: Run,
   context: SlotContext,
   input: LaunchInput,
-  { instanceId }: Launched,
+  { instanceId, launchedAt }: Launched,
 ): Promise<void> {
   await run.describe({ ref: input.ref });
   await swapIn(run, context, instanceId);
   // Kept from here on, whatever the tests say: whoever keeps an environment wants to look at it.
-  if (input.keep) await run.keep(await untilWhen(run, context, input.keepMs));
+  if (input.keep) await run.keep(await untilWhen(run, context, input.keepMs, launchedAt));
 }
 
 async function removeFirst(run: Run): Promise<void> {
@@ -88,10 +93,10 @@ async function replaceEarlier(
   run: Run,
   context: SlotContext,
   input: LaunchInput,
-  { instanceId, standing }: Launched,
+  { instanceId, standing, launchedAt }: Launched,
 ): Promise<void> {
   await swapIn(run, context, instanceId, async (owed, note) => {
-    const keep = input.keep ? await untilWhen(run, context, input.keepMs) : null;
+    const keep = input.keep ? await untilWhen(run, context, input.keepMs, launchedAt) : null;
     const met = owed ? { id: owed.id, note } : null;
     await run.takeOver({ met, keep, facts: { ...standing, ref: input.ref } });
   });
@@ -120,10 +125,16 @@ async function bringUp(
   return instance;
 }
 
-async function untilWhen(run: Run, context: SlotContext, keepMs: number | null): Promise<KeepOptions> {
-  const { ttl, maxTtl } = context.slot;
+/** The longest life counts from the launch, as the instance's own timer does: the bot must come before that. */
+async function untilWhen(
+  run: Run,
+  { slot: { ttl, maxTtl } }: SlotContext,
+  keepMs: number | null,
+  launchedAt: number,
+): Promise<KeepOptions> {
   const now = await run.now("keep");
-  const until = now + Math.min(keepMs ?? ttl, maxTtl);
+  const maxUntil = launchedAt + maxTtl;
+  const until = Math.min(now + (keepMs ?? ttl), maxUntil);
   await run.publish({ keptUntil: until });
-  return { kinds: KEPT_KINDS, until, maxUntil: now + maxTtl, reason: run.reason };
+  return { kinds: KEPT_KINDS, until, maxUntil, reason: run.reason };
 }

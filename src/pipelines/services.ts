@@ -11,6 +11,8 @@ export interface PipelineServices {
   readonly cloud: Cloud;
   /** The configuration with which a run began, filled again from today's environment. */
   configOf(hash: string): Promise<Config>;
+  /** What holds for runs that have not begun. */
+  currentConfig(): Config;
   /** From which host keys are derived. */
   readonly masterSecret: string;
   readonly testRunners: TestRunners;

@@ -1,6 +1,6 @@
 import type { ActionsBlock, Button } from "@slack/types";
 import { cutText } from "../util/format.ts";
-import { hasEnded, type Story } from "./story.ts";
+import { hasEnded, type Kept, type Story } from "./story.ts";
 
 /** What a run's buttons do, by their `action_id`; the button's value is the run's number. */
 export const RUN_ACTIONS = {
@@ -25,7 +25,7 @@ export const EXTEND_BY = "1h";
 export function runButtons(story: Story): ActionsBlock {
   const { run, kept } = story;
   const has = (action: RunAction): Button | null =>
-    isOffered(action, story) ? runButton(action, run.id, kept?.slot ?? null) : null;
+    isOffered(action, story) ? runButton(action, run.id, kept) : null;
   const elements = [
     has("start"),
     has("pass"),
@@ -55,10 +55,10 @@ function isOffered(action: RunAction, { run, kept, offer }: Story): boolean {
 }
 
 /** What can be done with an environment that stands, known by a run that worked on it. Pure. */
-export function standingButtons(runId: number, slot: string): ActionsBlock {
+export function standingButtons(runId: number, place: Place): ActionsBlock {
   return {
     type: "actions",
-    elements: [runButton("extend", runId, slot), runButton("terminate", runId, slot)],
+    elements: [runButton("extend", runId, place), runButton("terminate", runId, place)],
   };
 }
 
@@ -72,8 +72,22 @@ export function retryButton(runId: number): ActionsBlock {
   return { type: "actions", elements: [runButton("retry", runId, null)] };
 }
 
+/** Where something stands, and who has locked the slot beneath it. */
+export type Place = Pick<Kept, "slot" | "lockedBy">;
+
+/** What is said before an environment is ended. */
+function endingText(place: Place | null): string {
+  if (place === null) return "What stands on the slot is terminated.";
+  const slot = cutText(place.slot, LONGEST_NAME);
+  const then =
+    place.lockedBy === null
+      ? "the slot is free again"
+      : `the slot stays locked by ${cutText(place.lockedBy, LONGEST_NAME)}`;
+  return `The instance on ${slot} is terminated, and ${then}.`;
+}
+
 /** One button; what cannot be undone asks first. Pure. */
-export function runButton(action: RunAction, runId: number, slot: string | null): Button {
+export function runButton(action: RunAction, runId: number, place: Place | null): Button {
   const common = { type: "button", action_id: RUN_ACTIONS[action], value: String(runId) } as const;
   const label = (text: string) => ({ type: "plain_text", text, emoji: false }) as const;
   const sure = (title: string, text: string, confirm: string) => ({
@@ -103,11 +117,7 @@ export function runButton(action: RunAction, runId: number, slot: string | null)
       return {
         ...common,
         text: label("Terminate"),
-        ...sure(
-          "End this environment?",
-          `The instance on ${cutText(slot ?? "the slot", LONGEST_NAME)} is terminated, and the slot is free again.`,
-          "Terminate",
-        ),
+        ...sure("End this environment?", endingText(place), "Terminate"),
       };
   }
 }

@@ -1,12 +1,12 @@
 import type { RunView, StepView } from "../engine/types.ts";
-import { formatDuration, utc } from "../util/format.ts";
+import { formatDuration, slackDate } from "../util/format.ts";
 import { mentionOf } from "../util/mention.ts";
 import { adviceWithin, codeBlock, escapedWithin, linkText } from "../util/mrkdwn.ts";
 import { stepProgress, timeLeft } from "./estimate.ts";
 import { runTitle } from "./run-title.ts";
 import { countsText, testReplies } from "./slack-tests.ts";
 import { type Stage, stagesOf, wasPassedOver } from "./stages.ts";
-import { hasEnded, type Kept, type Reply, type Story } from "./story.ts";
+import { type Ended, hasEnded, type Kept, type Reply, type Story } from "./story.ts";
 
 /** Slack shows the first part of a longer text; the newest steps are what people look for. */
 const MOST_STEPS = 40;
@@ -120,12 +120,6 @@ export function keptUntil(run: RunView, kept: Kept): string {
   return `${whose} until ${slackDate(kept.until)}`;
 }
 
-/** https://docs.slack.dev/messaging/formatting-message-text#date-formatting */
-export function slackDate(at: number): string {
-  const seconds = Math.floor(at / 1000);
-  return `<!date^${seconds}^{date_short_pretty} {time}|${utc(at)}>`;
-}
-
 /**
  * Steps that were stopped because of something else did not fail themselves: that has its own reply. An attempt
  * without room is followed by another one, or by the run's own failure.
@@ -146,7 +140,40 @@ export function threadReplies(story: Story): Reply[] {
   const replies = [...stageReplies(story), ...failed.map((step) => failureReply(story, step))];
   replies.push(...testReplies(story.run));
   if (hasEnded(story.run)) replies.push({ key: "end", text: endText(story) }, ...timelineReply(story));
+  if (story.ended !== null) replies.push(environmentReply(story.ended));
   return replies;
+}
+
+/** That what the run had left standing stands no more: nobody may be at work who would see it. */
+function environmentReply(ended: Ended): Reply {
+  const where = `The environment on *${escapedWithin(ended.slot, LONGEST_NAME)}*`;
+  const why = escapedWithin(ended.why, LONGEST_REASON);
+  if (ended.goneAt === null) {
+    const owed = ended.owed.map((one) => escapedWithin(one, LONGEST_ERROR)).join(", ");
+    const then =
+      "The slot is dirty: nothing launches there until that is confirmed; it is tried again by itself.";
+    return {
+      key: "environment:stuck",
+      text: `${where} has ended (${why}), but is not gone yet: ${owed}. ${then}`,
+    };
+  }
+  const key = "environment:end";
+  if (ended.isDeclared)
+    return {
+      key,
+      text: `${where} counts as gone (${why}); that its instance is terminated was not confirmed.`,
+    };
+  const slot = ended.slotIs === null ? "" : `, ${slotText(ended.slotIs)}`;
+  return {
+    key,
+    text: `${where} ended ${slackDate(ended.goneAt)} (${why}): its instance is terminated${slot}.`,
+  };
+}
+
+function slotText(slotIs: NonNullable<Ended["slotIs"]>): string {
+  return slotIs === "free"
+    ? "the slot is free"
+    : `the slot stays locked by ${escapedWithin(slotIs.lockedBy, LONGEST_NAME)}`;
 }
 
 /** Fewer steps need no picture. */

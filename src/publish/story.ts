@@ -14,6 +14,8 @@ export interface Story {
   readonly offer: { readonly slot: string; readonly until: number } | null;
   /** What the run has left standing, or has worked on; null when that stands no more. */
   readonly kept: Kept | null;
+  /** What became of the environment that the run had left standing; null: it stands, or there never was one. */
+  readonly ended: Ended | null;
   readonly now: number;
 }
 
@@ -31,6 +33,21 @@ export interface Kept {
   readonly run: number;
   readonly until: number;
   readonly url: string | null;
+  /** Who has locked the slot beneath it, and has it when this has ended; null: the slot is free then. */
+  readonly lockedBy: string | null;
+}
+
+/** An environment that has ended after its run. */
+export interface Ended {
+  readonly slot: string;
+  readonly why: string;
+  /** Null while that is not confirmed: what is still owed, with its last error. */
+  readonly goneAt: number | null;
+  readonly owed: readonly string[];
+  /** It counts as gone since somebody said so; nobody saw it go. */
+  readonly isDeclared: boolean;
+  /** Null: somebody else has it by now. */
+  readonly slotIs: "free" | { readonly lockedBy: string } | null;
 }
 
 /** A reply in the run's thread: sent once, known by its key. */

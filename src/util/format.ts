@@ -3,6 +3,14 @@ export function utc(at: number): string {
   return `${new Date(at).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
+/**
+ * In Slack, in the reader's own time zone.
+ * https://docs.slack.dev/messaging/formatting-message-text#date-formatting
+ */
+export function slackDate(at: number): string {
+  return `<!date^${Math.floor(at / 1000)}^{date_short_pretty} {time}|${utc(at)}>`;
+}
+
 /** `14:05 UTC`, or `2026-11-22 14:05 UTC` when `now` is given and the day is another one. */
 export function formatTime(at: number, now?: number): string {
   const iso = new Date(at).toISOString();

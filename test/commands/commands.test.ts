@@ -416,11 +416,57 @@ describe("holding a slot", () => {
     expect(await bot.say(text)).toMatchObject({ reasonCode });
   });
 
-  it("stops at the longest life", async () => {
-    await bot.say("lock stg1 --for 23h");
+  it("stops at the longest life of an environment", async () => {
+    await bot.keepSomethingOn("stg1");
     expect(await bot.hear("extend stg1 30m")).not.toContain("maxTtl");
     expect(await bot.hear("extend stg1 2h")).toContain("the longest that the slot allows (maxTtl)");
     expect(await bot.say("extend stg1 1h")).toMatchObject({ reasonCode: "max_ttl_reached" });
+  });
+
+  it("stops at a lock's own longest, whatever the slot's maxTtl, and says the day", async () => {
+    const DAY = 86_400_000;
+    const until = async () => (await bot.parts.engine.leases(["stg1"]))[0]?.until ?? 0;
+    await bot.say("lock stg1 --for 3d");
+    const first = await until();
+    expect(await bot.hear("extend stg1 1h")).not.toContain("That is");
+    expect((await until()) - first).toBe(3_600_000);
+    expect(await bot.hear("extend stg1 30d")).toContain("That is as long as a lock can be (30d).");
+    const last = await until();
+    expect(last - Date.now()).toBeLessThanOrEqual(30 * DAY);
+    expect(last - Date.now()).toBeGreaterThan(29 * DAY);
+    // The engine's own "no": a time of another day is told with its day.
+    const by = { id: dev.id, name: dev.name };
+    const longer = { until: Date.now() + 31 * DAY, reason: null };
+    await bot.parts.engine.lock("stg2", by, longer);
+    const day = new Date(longer.until).toISOString().slice(0, 10);
+    const refused = await bot.say("extend stg2 1h");
+    expect(refused).toMatchObject({ reasonCode: "max_lock_reached" });
+    expect(plain(refused)).toContain(`locked until ${day} `);
+  });
+
+  it("a lock's time for what is kept is refused, and nothing has changed", async () => {
+    await bot.keepSomethingOn("stg1");
+    const lease = async (slot: string) => (await bot.parts.engine.leases([slot]))[0];
+    const before = await lease("stg1");
+    for (const [text, as] of [
+      ["lock stg1 --for 5m", {}],
+      ["lock stg1 --for 5m --force", asMaintainer],
+    ] as const) {
+      const refused = await bot.say(text, as);
+      expect(refused).toMatchObject({ reasonCode: "environment_kept" });
+      expect(plain(refused)).toMatch(/\/stg extend stg1 1h gives it more time, \/stg terminate stg1 ends it/);
+      expect(await lease("stg1")).toEqual(before);
+    }
+    expect(await bot.hear("lock stg1 --for 5m --force", asMaintainer)).toContain("lock stg1 --force");
+    // The engine's own answer too, should it be kept only since the command had looked.
+    const late = { until: Date.now() + 300_000, reason: null };
+    expect(await bot.parts.engine.lock("stg1", dev, late)).toMatchObject({ reasonCode: "environment_kept" });
+    // Controls: without a time it is theirs as before, and what is free is locked for that time.
+    expect(await bot.say("lock stg1 --force", asMaintainer)).toMatchObject({ refused: false });
+    expect(await lease("stg1")).toMatchObject({ holder: maint, until: before?.until });
+    const soon = Date.now() + 300_000;
+    await bot.say("lock stg2 --for 5m");
+    expect((await lease("stg2"))?.until).toBeGreaterThanOrEqual(soon);
   });
 
   it("keeps a cleanup that does not succeed dirty; clean --force declares it clean", async () => {

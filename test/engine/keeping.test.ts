@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { ObligationKind } from "../../src/engine/obligation.ts";
 import { pipeline } from "../../src/engine/pipeline.ts";
 import { ann, bob, TestEngine } from "../support/engine.ts";
-import { untilStopped } from "./support.ts";
+import { SetClock, untilStopped } from "./support.ts";
 
 let opened: TestEngine | undefined;
 afterEach(async () => {
@@ -156,6 +156,47 @@ describe("a kept environment", () => {
         .poll(async () => (await tested.engine.leases(["stg1"]))[0]?.mode, { timeout: 30_000 })
         .toBe("free");
     });
+  });
+
+  it("and a lock are a new holder's since they took it over, their own since they had it", async () => {
+    const clock = new SetClock();
+    opened = await TestEngine.open({ pipelines: [launch], kinds: [instance], settings: { clock } });
+    const { engine } = opened;
+    await opened.ended((await opened.submit("launch", "stg1")).id);
+    await engine.lock("stg2", ann, { until: null, reason: null });
+    const since = async () => (await engine.leases(["stg1", "stg2"])).map((lease) => lease.since ?? 0);
+    const first = await since();
+    clock.offset += 20_000;
+    const options = { until: null, reason: null };
+    for (const slot of ["stg1", "stg2"]) await engine.lock(slot, ann, options);
+    expect(await since()).toEqual(first);
+    const before = clock.now();
+    for (const slot of ["stg1", "stg2"]) await engine.lock(slot, bob, { ...options, force: true });
+    for (const at of await since()) expect(at).toBeGreaterThanOrEqual(before);
+  });
+
+  it("whose time is over is given to nobody any more, its holder included", async () => {
+    const clock = new SetClock();
+    opened = await TestEngine.open({ pipelines: [launch, test], kinds: [instance], settings: { clock } });
+    const { engine } = opened;
+    await opened.ended((await opened.submit("launch", "stg1")).id);
+    const asked = {
+      kind: "test",
+      candidates: ["stg1"],
+      input: {},
+      requestedBy: ann,
+      via: "test",
+      configHash: "test",
+      adopt: true,
+    };
+    clock.offset += 61_000;
+    // Before the janitor's next look, or after it: nothing begins on it.
+    expect(await engine.submit(asked)).toMatchObject({ refused: true });
+    await expect.poll(async () => (await engine.leases(["stg1"]))[0]?.mode, { timeout: 30_000 }).toBe("free");
+    // Control: within its time it is.
+    await opened.ended((await opened.submit("launch", "stg1")).id);
+    const begun = await engine.submit(asked);
+    expect(begun.refused).toBe(false);
   });
 
   it("that cannot be removed does not hold up for ever the run that was to take its place", async () => {

@@ -46,6 +46,91 @@ describe("the message of a run that has left something standing", () => {
   });
 });
 
+describe("the thread of a run that has left something standing", () => {
+  const toldOf = async (run: number) =>
+    ((await shown(run))?.thread ?? [])
+      .map(({ text }) => text)
+      .filter((text) => text.startsWith("The environment on"));
+  const untilTold = async (run: number, many = 1) => {
+    await expect.poll(async () => (await toldOf(run)).length, PATIENT).toBe(many);
+    return (await toldOf(run)).at(-1);
+  };
+  const ends = async (command: string, as: Parameters<TestBot["say"]>[1] = inChannel) => {
+    const outcome = await bot.say(command, as);
+    if (outcome.refused) throw new Error(outcome.what.join(""));
+  };
+  const launched = async (text: string) => {
+    const outcome = await bot.say(text, inChannel);
+    if (outcome.refused || !outcome.run) throw new Error("refused");
+    await bot.parts.ended(outcome.run.id);
+    return outcome.run.id;
+  };
+
+  it("says that its time was over, once, and nothing while it stands", async () => {
+    const stands = await bot.keepSomethingOn("stg2", inChannel);
+    const run = await launched("launch stg1 --keep 1s");
+    expect(await untilTold(run)).toMatch(
+      /^The environment on \*stg1\* ended <!date.*> \(its time to live has ended\): its instance is terminated, the slot is free\.$/,
+    );
+    // Another process has nothing to add, and the control's stands.
+    await slack.again();
+    const other = await launched("launch stg1");
+    await expect.poll(async () => (await shown(other))?.thread.length, PATIENT).toBeGreaterThan(0);
+    expect(await toldOf(run)).toHaveLength(1);
+    expect(await toldOf(stands)).toEqual([]);
+    expect(await toldOf(other)).toEqual([]);
+  });
+
+  it("says who has ended it, and whose the slot is then", async () => {
+    const first = await bot.keepSomethingOn("stg1", inChannel);
+    await ends("terminate stg1");
+    expect(await untilTold(first)).toMatch(
+      /\(terminated by Dev, run #2\): its instance is terminated, the slot is free\.$/,
+    );
+    const second = await bot.keepSomethingOn("stg1", inChannel);
+    await ends("unlock stg1");
+    expect(await untilTold(second)).toMatch(/\(given up by Dev\): .*the slot is free\.$/);
+    await ends("lock stg1");
+    const third = await bot.keepSomethingOn("stg1", inChannel);
+    await ends("terminate stg1");
+    expect(await untilTold(third)).toMatch(/the slot stays locked by Dev\.$/);
+  });
+
+  it("says that it is not gone while its cleanup is not confirmed, and then that it is", async () => {
+    const run = await bot.keepSomethingOn("stg1", inChannel);
+    bot.pipelines.stuck = true;
+    await ends("unlock stg1");
+    expect(await untilTold(run)).toMatch(
+      /has ended \(given up by Dev\), but is not gone yet: Terminate instance \(AWS does not answer\)\. The slot is dirty/,
+    );
+    bot.pipelines.stuck = false;
+    await ends("clean stg1", { ...inChannel, roles: ["maintainer"] });
+    expect(await untilTold(run, 2)).toMatch(/ended <!date.*its instance is terminated, the slot is free\.$/);
+  }, 90_000);
+
+  it("does not say that it is terminated when somebody has only declared it clean", async () => {
+    const run = await bot.keepSomethingOn("stg1", inChannel);
+    bot.pipelines.stuck = true;
+    await ends("unlock stg1");
+    await ends("clean stg1 --force", { ...inChannel, roles: ["maintainer"] });
+    expect(await untilTold(run)).toMatch(
+      /counts as gone \(declared clean by .*\); that its instance is terminated was not confirmed\.$/,
+    );
+  });
+
+  it("says it of one that stood for longer than runs are told of otherwise", async () => {
+    const run = await bot.keepSomethingOn("stg1", inChannel);
+    await expect.poll(async () => (await shown(run))?.thread.length, PATIENT).toBeGreaterThan(0);
+    await bot.parts.db
+      .updateTable("runs")
+      .set({ ended_at: Date.now() - 72 * HOUR })
+      .where("id", "=", run)
+      .execute();
+    await ends("unlock stg1");
+    expect(await untilTold(run)).toMatch(/given up by Dev/);
+  });
+});
+
 describe("the message of a run that has worked on what another one keeps", () => {
   it("says whose environment it is, and nothing of what a later run has put there", async () => {
     const first = await bot.keepSomethingOn("stg1", inChannel);

@@ -41,6 +41,24 @@ describe("a word to one person", () => {
     expect(told[0]?.body.blocks).toContain(RUN_ACTIONS.extend);
   });
 
+  it("says whose the slot is when the environment has ended: a lock beneath it goes on", async () => {
+    await surface.command("lock stg1");
+    await surface.command("launch stg1 --keep 10m");
+    await surface.command("launch stg2 --keep 10m");
+    for (const run of [1, 2]) await expect.poll(() => stateOf(run), { timeout: 30_000 }).toBe("succeeded");
+    begin();
+    await expect.poll(() => toldTo("U0DEV").length, { timeout: 30_000 }).toBe(2);
+    const about = (slot: string) =>
+      JSON.stringify(toldTo("U0DEV").find(({ body }) => String(body.text).includes(slot)));
+    expect(about("*stg1*")).toContain("the slot stays locked by you");
+    expect(about("*stg1*")).toMatch(/The instance on stg1 is terminated, and the slot stays locked by /);
+    const home = JSON.stringify(await homeView(surface.bot.services, surface.bot.redact));
+    expect(home).toMatch(/The instance on stg1 is terminated, and the slot stays locked by /);
+    // Control: beneath the other there is none.
+    expect(about("*stg2*")).toContain("it is terminated then, and the slot is free.");
+    expect(about("*stg2*")).toContain("The instance on stg2 is terminated, and the slot is free again.");
+  });
+
   it("has the buttons of what stands there, not of a later run that somebody else waits with", async () => {
     await surface.command("launch stg1 --keep 10m");
     await expect.poll(() => stateOf(1), { timeout: 30_000 }).toBe("succeeded");

@@ -104,7 +104,21 @@ function storyOf(seed: number): Story {
     usual: { total: maybe(() => roll(9_000_000)), steps: new Map() },
     position: maybe(() => roll(9)),
     offer: maybe(() => ({ slot: nasty(), until: 300_000 })),
-    kept: maybe(() => ({ slot: nasty(), run: roll(9), until: 9_000_000, url: maybe(nasty) })),
+    kept: maybe(() => ({
+      slot: nasty(),
+      run: roll(9),
+      until: 9_000_000,
+      url: maybe(nasty),
+      lockedBy: maybe(nasty),
+    })),
+    ended: maybe(() => ({
+      slot: nasty(),
+      why: nasty(),
+      goneAt: maybe(() => 190_000),
+      owed: [nasty(), nasty()],
+      isDeclared: roll(2) === 0,
+      slotIs: maybe(() => (roll(2) === 0 ? ("free" as const) : { lockedBy: nasty() })),
+    })),
     now: 150_000,
   };
 }

@@ -32,6 +32,7 @@ function failedRun(path: string, error: Fault, facts: JsonObject = {}): KnownBlo
     position: null,
     offer: null,
     kept: null,
+    ended: null,
   };
   return planBlocks({ run, steps, ...quiet, now: 2_000 });
 }

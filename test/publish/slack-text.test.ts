@@ -39,7 +39,13 @@ function step(
   };
 }
 
-const QUIET = { usual: { total: null, steps: new Map() }, position: null, kept: null, offer: null } as const;
+const QUIET = {
+  usual: { total: null, steps: new Map() },
+  position: null,
+  kept: null,
+  ended: null,
+  offer: null,
+} as const;
 
 const texts = (steps: readonly StepView[], run: Partial<RunView> = {}) =>
   threadReplies({ run: { ...RUN, ...run } as RunView, steps, tails: new Map(), ...QUIET, now: 60_000 }).map(
@@ -226,7 +232,13 @@ describe("the thread", () => {
     expect(ended([clean("a"), clean("b")])).toMatch(/Cleaned up\.$/);
     expect(ended([clean("a"), clean("b", { state: "failed" })])).toMatch(/Cleaned up: 1 of 2\.$/);
     // What is kept was not cleaned up; the date is the same wherever Slack cannot show the reader's own.
-    const kept = { slot: "stg1", run: 7, until: Date.UTC(2026, 10, 21, 16, 31, 19), url: null };
+    const kept = {
+      slot: "stg1",
+      run: 7,
+      until: Date.UTC(2026, 10, 21, 16, 31, 19),
+      url: null,
+      lockedBy: null,
+    };
     expect(ended([clean("a")], kept)).toMatch(
       /\nKept until <!date\^\d+\^[^|]+\|2026-11-21 16:31 UTC>\nEverything else is cleaned up\.$/,
     );

@@ -62,7 +62,9 @@ export class SmallPipelines {
           if (input.keep) {
             const until =
               (await run.now("kept")) + (typeof input.keepMs === "number" ? input.keepMs : 3_600_000);
-            await run.keep({ kinds: ["instance"], until, maxUntil: until + 3_600_000, reason: null });
+            // A little more than an hour: the time to live goes on from the run's end, a moment later.
+            await run.keep({ kinds: ["instance"], until, maxUntil: until + 3_660_000, reason: null });
+            await run.publish({ keptUntil: until });
           }
         }
         if (kind === "terminate") await run.expire();

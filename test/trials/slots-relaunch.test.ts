@@ -165,7 +165,8 @@ describe("a launch over what its holder keeps", () => {
 });
 
 /** The turning point: one transaction. What a later run of the tenancy owes under a key bears its number. */
-const TAKEN_OVER = "obligation listener-rule#RUN gone + obligation all due_at + lease run";
+const TAKEN_OVER =
+  "obligation listener-rule#RUN gone + obligation all note + obligation all due_at + lease run";
 const OLD_GONE = "obligation instance gone + step cleanup/instance:t3.large:subnet succeeded";
 
 describe("a bot killed while a launch takes the place of what its holder keeps", () => {

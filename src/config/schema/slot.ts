@@ -151,7 +151,9 @@ export const slot = z
     healthyWithin: duration().prefault("5m").describe("How long a new target may take to become healthy."),
     deregisterWithin: duration().prefault("6m").describe("How long an old target may take to drain."),
     ttl: duration().prefault("4h").describe("How long a kept environment lives."),
-    maxTtl: duration().prefault("24h").describe("How long it can live with every extension."),
+    maxTtl: duration()
+      .prefault("24h")
+      .describe("How long it can live with every extension, from its launch."),
     afterTests: z.enum(AFTER_TESTS).prefault("terminate").describe("What becomes of the instance."),
     tags: z
       .record(z.string().max(128), inSlot(z.string(expected("text")).max(256)))

@@ -24,11 +24,10 @@ import type { InstanceFacts, Refused } from "../owed/instance.ts";
 import { OWED } from "../owed/kinds.ts";
 import type { SlotContext } from "../services.ts";
 import { watched } from "../watched.ts";
+import { deadManOf } from "./dead-man.ts";
 import { findLateLaunch } from "./late-launch.ts";
 import { noCapacity, type Refusal } from "./no-capacity.ts";
 
-/** Over the longest life of the slot, so that the bot, if it lives, always comes first. In ms. */
-const DEAD_MAN_MARGIN_MS = 60 * 60_000;
 /** AWS shows `running` within minutes or never. In ms. */
 const RUNNING_WITHIN_MS = 10 * 60_000;
 /** How long an unknown outcome of RunInstances is asked after, in ms. */
@@ -78,21 +77,25 @@ export async function startInstance(
   run: Run,
   context: SlotContext,
   ami: string,
-): Promise<Host & { readonly standing: Standing }> {
-  const { slot, region } = context;
+): Promise<Host & { readonly standing: Standing; readonly launchedAt: number }> {
+  const { slot, region, config } = context;
   const image = await run.step(
     "Read the image",
     async (step) => (await region.ec2.describeImage(ami, watched(step))) as Image & JsonObject,
   );
   const now = await run.now("launch");
-  const deadMan = { powerOffAt: now + slot.maxTtl + DEAD_MAN_MARGIN_MS, madeAt: now };
+  const deadMan = deadManOf(now, slot, config);
   let candidates: readonly LaunchCandidate[] = launchCandidates(slot.instanceType, slot.subnets);
   const refusals: Refusal[] = [];
   for (;;) {
     const [candidate] = candidates;
     if (!candidate) throw noCapacity(context.name, refusals);
     const launched = await launchOne(run, context, { candidate, image, deadMan });
-    if (!("refused" in launched)) return await awaitAddress(run, context, launched.owed, launched.instanceId);
+    if (!("refused" in launched)) {
+      const host = await awaitAddress(run, context, launched.owed, launched.instanceId);
+      // Of an instance that an older version has launched, its own timer's beginning.
+      return { ...host, launchedAt: launched.owed.facts.deadMan.madeAt };
+    }
     refusals.push({ ...candidate, ...launched.refused });
     candidates = remainingCandidates(candidates, candidate, launched.elsewhere);
   }
