@@ -2,7 +2,7 @@ import type { LeaseView, RunView } from "../src/engine/types.ts";
 import { defineCommand, required } from "./lib/command.ts";
 import { refuseWithoutGitHub } from "./lib/commit.ts";
 import { startOnSlot } from "./lib/on-what-stands.ts";
-import { type Pin, pinOf, readAgain, usualRepository } from "./lib/read-again.ts";
+import { type Pin, pinAnew, pinOf, readAgain, usualRepository } from "./lib/read-again.ts";
 import { findRun, requireRoleOf, stopText } from "./lib/runs.ts";
 import { findSlot, runLink } from "./lib/slots.ts";
 import { startRun } from "./lib/start.ts";
@@ -64,7 +64,9 @@ export const retry = defineCommand({
 
 /** Of a branch or tag the same commit is asked for now, and not its head. */
 function pinAgain({ services }: CommandContext, run: RunView): Pin | null {
-  const pin = pinOf(run.input, usualRepository(services.config().config, run.candidates[0] ?? ""));
+  // Without GitHub whole commits are taken as they are, as when they are given.
+  const read = services.commits === null ? pinOf : pinAnew;
+  const pin = read(run.input, usualRepository(services.config().config, run.candidates[0] ?? ""));
   return pin?.named === "ref" ? { ...pin, named: "sha" } : pin;
 }
 
@@ -77,7 +79,9 @@ async function readCommitAgain(
   const [slot = ""] = run.candidates;
   const usual = usualRepository(services.config().config, slot);
   const command = run.candidates.length === 1 ? `${prefix} launch ${slot}` : `${prefix} launch`;
-  return await readAgain(services.commits, pin, { command, usual });
+  // What a branch or tag once led to was proven by it; digits alone were given by a person.
+  const prove = pin.named === "sha" && pin.ref === null;
+  return await readAgain(services.commits, pin, { command, usual, prove });
 }
 
 /** What works on what stands on a slot works on the commit that stands there: it must be the run's own. */

@@ -113,10 +113,10 @@ function openSqlite(file: string, database: string, timeout: number): BetterSqli
 }
 
 /** What SQLite's or the system's code says of a database that cannot be used. Damage is only what SQLite calls so. */
-function judge(file: string, error: unknown): SlipwayError {
+function judge(file: string, error: unknown, user = "process"): SlipwayError {
   const code = codeOf(error);
   if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return damaged(file, [messageOf(error)], error);
-  if (/^SQLITE_(BUSY|LOCKED)/.test(code)) return inUse(file, error);
+  if (/^SQLITE_(BUSY|LOCKED)/.test(code)) return inUse(file, error, user);
   // The disk, not the file: https://sqlite.org/rescode.html
   if (/^(SQLITE_(FULL|IOERR|NOMEM|PROTOCOL)|ENOSPC$|EDQUOT$|EIO$)/.test(code))
     return unavailable(file, error);
@@ -124,8 +124,8 @@ function judge(file: string, error: unknown): SlipwayError {
   return unopenable(file, error);
 }
 
-function inUse(file: string, cause: unknown): SlipwayError {
-  return new SlipwayError("database_in_use", `Another process is using ${file}.`, {
+function inUse(file: string, cause: unknown, user: string): SlipwayError {
+  return new SlipwayError("database_in_use", `Another ${user} is using ${file}.`, {
     cause,
     fields: { file },
     remedy: "Stop that process first; two bots on one database would fight over the slots.",
@@ -205,7 +205,8 @@ function holdExclusively(file: string): BetterSqlite3.Database {
     return lock;
   } catch (error) {
     lock.close();
-    throw judge(file, error);
+    // Nobody else has a use for the lock's file.
+    throw judge(file, error, "Slipway process");
   }
 }
 

@@ -104,9 +104,6 @@ export async function listStale(
   return rows.map(unshownOf);
 }
 
-/** No environment is expected to stand for longer, in ms. */
-const LEFT_STANDING_FOR_MS = 30 * 86_400_000;
-
 function openOrRecent(db: Queryable, surface: string, key: string, since: number) {
   return db
     .selectFrom("runs")
@@ -124,17 +121,18 @@ function openOrRecent(db: Queryable, surface: string, key: string, since: number
       eb.or([
         eb("runs.ended_at", "is", null),
         eb("runs.ended_at", ">", since),
-        // What it had left standing went since then.
-        eb.and([
-          eb("runs.ended_at", ">", since - LEFT_STANDING_FOR_MS),
-          eb.exists(
-            eb
-              .selectFrom("obligations")
-              .select("obligations.id")
-              .whereRef("obligations.run_id", "=", "runs.id")
-              .where("obligations.gone_at", ">", since),
-          ),
-        ]),
+        // What it had left standing went since then, or will not go.
+        eb("runs.id", "in", eb.selectFrom("obligations").select("run_id").where("gone_at", ">", since)),
+        eb(
+          "runs.id",
+          "in",
+          eb
+            .selectFrom("obligations")
+            .select("run_id")
+            .where("state", "<>", "gone")
+            .where("note", "is not", null)
+            .where("last_error", "is not", null),
+        ),
       ]),
     )
     .orderBy("runs.id");

@@ -32,9 +32,19 @@ export function wasLookedUp(input: JsonObject): boolean {
 
 /** @param usual the repository that is meant where an older version wrote down none */
 export function pinOf(input: JsonObject, usual: string | undefined): Pin | null {
-  const read = wasLookedUp(input) ? pinned.safeParse(input) : undefined;
-  const repository = read?.data?.repository ?? usual;
-  if (!read?.success || repository === undefined) return null;
+  return wasLookedUp(input) ? pinIn(input, usual) : null;
+}
+
+/** The same for a new run: also of a commit that nobody looked up before. */
+export function pinAnew(input: JsonObject, usual: string | undefined): Pin | null {
+  const pin = pinIn(input, usual);
+  return pin && { ...pin, named: wasLookedUp(input) ? pin.named : "sha" };
+}
+
+function pinIn(input: JsonObject, usual: string | undefined): Pin | null {
+  const read = pinned.safeParse(input);
+  const repository = read.data?.repository ?? usual;
+  if (!read.success || repository === undefined) return null;
   const { sha, ref, pr, named } = read.data;
   return { repository, sha, ref, pr, named: named ?? (pr === null ? "default" : "pr") };
 }
@@ -50,15 +60,17 @@ export function usualRepository({ slots, github }: Config, slot: string): string
  * commit. Of the default branch, and of a commit named by its digits, nobody asked for the newest: the commit need
  * only still exist.
  *
- * @param again launches what is there now: `/stg launch stg1`, and the repository that this means
+ * @param again launches what is there now: `/stg launch stg1`, and the repository that this means; `prove`: that a
+ *   commit named by its digits is in the repository is to be shown (again), since forks may be refused by now
  */
 export async function readAgain(
   source: CommitSource,
   { repository, sha, ref, pr, named }: Pin,
-  again: { readonly command: string; readonly usual: string | undefined },
+  again: { readonly command: string; readonly usual: string | undefined; readonly prove?: boolean },
 ): Promise<Refusal | null> {
+  const known = again.prove !== true;
   const wish =
-    named === "pr" && pr !== null ? { pr } : named === "ref" && ref !== null ? { ref } : { sha, known: true };
+    named === "pr" && pr !== null ? { pr } : named === "ref" && ref !== null ? { ref } : { sha, known };
   const found = await source.resolve({ repository, ...wish });
   if ("refused" in found) return found;
   if (found.sha === sha) return null;

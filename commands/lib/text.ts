@@ -77,6 +77,13 @@ function plainPart(part: Part): string {
   return part.text;
 }
 
+/** Plain words in which commands stay code, as the remedies of errors have them. */
+export function toAdvice(text: Text): string {
+  return text
+    .map((part) => (typeof part !== "string" && part.kind === "code" ? `\`${part.text}\`` : plainPart(part)))
+    .join("");
+}
+
 /** Slack's mrkdwn. No text can ping, link or format: what a part is shown as is for its kind to say. */
 export function toSlack(text: Text): string {
   return text.map(slackPart).join("");

@@ -4,6 +4,7 @@ import type { EngineApi, ObligationView, RunView } from "../../src/engine/types.
 import { type Ended, hasEnded } from "../../src/publish/story.ts";
 
 /** A cleanup that has failed so often is told of; most of what fails once goes the next time. */
+const INSTANCE = "instance";
 const WORTH_TELLING_ATTEMPTS = 5;
 
 /**
@@ -19,7 +20,8 @@ export async function endedOf(
   const own = all.filter((owed) => owed.runId === run.id && owed.kind !== LEASE_KIND);
   // Noted when it was made due; what was met before the run's end was never left standing.
   const noted = own.filter(({ note, goneAt }) => note !== null && (goneAt ?? Infinity) >= (run.endedAt ?? 0));
-  const [first] = noted.toSorted((a, b) => Number(isDeclared(b)) - Number(isDeclared(a)));
+  // The instance is the environment: what is said of the rest says nothing of it.
+  const first = noted.find(({ kind }) => kind === INSTANCE) ?? noted[0];
   if (first === undefined) return null;
   const said = { slot: run.target, why: first.note ?? "", isDeclared: isDeclared(first) };
   const open = noted.filter(({ state }) => state !== "gone");

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { Probot } from "probot";
 import { pinOf, readAgain, usualRepository, wasLookedUp } from "../../commands/lib/read-again.ts";
-import { toPlain } from "../../commands/lib/text.ts";
+import { toAdvice } from "../../commands/lib/text.ts";
 import type { CommitSource, Refusal } from "../../commands/services.ts";
 import { createGitHubCommits, installations, PlainOctokit } from "../../handlers/github/commits.ts";
 import type { ConfigHolder, Settings } from "../config/index.ts";
@@ -51,8 +51,8 @@ const NOBODY_TO_ASK: CommitObjection = {
 function objectionOf({ reasonCode, what, next, retryAt }: Refusal): CommitObjection {
   return {
     code: reasonCode,
-    message: toPlain(what),
-    remedy: next ? toPlain(next) : undefined,
+    message: toAdvice(what),
+    remedy: next ? toAdvice(next) : undefined,
     passing: reasonCode === "github_unreachable" || reasonCode === "github_rate_limited",
     retryAt: retryAt ?? null,
   };

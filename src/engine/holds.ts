@@ -150,7 +150,7 @@ export async function cleanResource(
   const open = lease.tenancy === null ? [] : await openObligations(trx, lease.tenancy);
   for (const obligation of open) {
     const change = options.declareClean
-      ? { state: "gone" as const, goneAt: options.now, note: `${DECLARED_CLEAN} by ${by.id}` }
+      ? { state: "gone" as const, goneAt: options.now, note: `${DECLARED_CLEAN} by ${by.name}` }
       : { nextAttemptAt: null };
     await changeObligation(trx, obligation.id, change);
   }

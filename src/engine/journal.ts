@@ -39,6 +39,11 @@ export class Journal {
     return atPlace;
   }
 
+  /** Whether there is a step at this path, begun by this process or an earlier one. */
+  has(path: string): boolean {
+    return this.#byPath.has(path);
+  }
+
   /**
    * A branch or a named part begins. Two of one name would have their steps at the same places.
    *

@@ -105,6 +105,14 @@ export class Run {
     return this.#own.stored.version;
   }
 
+  /**
+   * Whether the journal has a step or value at this path of this scope: what a later version does before it is not for
+   * a run that an older one has led past it.
+   */
+  isJournaled(path: string): boolean {
+    return this.#own.journal.has(pathOf(this.#scope, path));
+  }
+
   /** Runs a journaled step. Its result (JSON, no secrets) is what a replay returns. */
   async step<T extends JsonValue | undefined | void>(
     name: string,

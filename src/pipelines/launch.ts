@@ -28,6 +28,7 @@ export type LaunchInput = JsonObject & {
 
 const REMOVE_EARLIER = "Remove the previous environment";
 /** What a kept environment consists of; the SSH port is closed, and opened again for a run that needs it. */
+const STANDING = "what stands there";
 const KEPT_KINDS = [OWED.instance, OWED.target];
 
 /**
@@ -44,8 +45,8 @@ export function launchPipeline(services: PipelineServices) {
     const context = await slotContext(run, services);
     const input = { ...asked, keep: keeps(asked, context.slot) };
     await run.publish({ url: context.slot.url, ref: input.ref });
-    await confirmCommit(run, services, input);
-    const earlier = await run.value("what stands there", async () => {
+    await confirmCommit(run, services, input, STANDING);
+    const earlier = await run.value(STANDING, async () => {
       await refuseForeignTargets(run, context, "Nothing was launched.");
       return (await run.owed(OWED.instance)).length;
     });

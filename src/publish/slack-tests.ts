@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import type { RunView, TestCounts } from "../engine/types.ts";
 import { cutText, oneLine } from "../util/format.ts";
 import type { JsonValue } from "../util/json.ts";
-import { codeBlock, escapedWithin } from "../util/mrkdwn.ts";
+import { codeBlock, codeWithin, escapedWithin } from "../util/mrkdwn.ts";
 import type { Picture, Reply } from "./story.ts";
 
 /** Of a reply before its markup is escaped: Slack's clients fold what is longer. */
@@ -131,7 +131,7 @@ function inReplies(texts: readonly string[]): string[][] {
 }
 
 function failureText({ title, place, message }: Failure, longest: number): string {
-  const where = place === "" ? "" : ` (${escapedWithin(place, LONGEST_NAME)})`;
+  const where = place === "" ? "" : ` (${codeWithin(place, LONGEST_NAME)})`;
   const head = `✗ ${escapedWithin(title, LONGEST_NAME)}${where}`;
   return message === "" ? head : `${head}\n${codeBlock(message, longest)}`;
 }

@@ -36,6 +36,13 @@ const TESTS = new Set(["Run the tests", "Judge the results"]);
 /** In the order in which they are shown. The tests' results and the cleanup have words of their own at the end. */
 const STAGES: readonly StageKind[] = [
   {
+    key: "commit",
+    title: "Read the commit again",
+    done: null,
+    plannedBy: [],
+    has: ({ kind, path }) => kind === "step" && path.startsWith("Commit/"),
+  },
+  {
     key: "instance",
     title: "Launch the instance",
     done: "The instance runs and answers",
@@ -88,9 +95,15 @@ export function stagesOf(run: RunView, steps: readonly StepView[]): Stage[] {
     if (inside.length === 0 && !isPlanned(kind, run)) return [];
     const { key, title, done } = kind;
     const state = stateOf(kind, run, inside, steps);
+    if (key === "commit" && !isWorthShowing(state, inside)) return [];
     const took = state === "pending" || state === "skipped" ? null : spanOf(inside);
     return [{ key, title, done, state, steps: inside, took }];
   });
+}
+
+/** It takes a moment, unless GitHub does not answer or has something against it. */
+function isWorthShowing(state: Stage["state"], steps: readonly StepView[]): boolean {
+  return state === "failed" || (state === "running" && steps.some(({ detail }) => detail !== null));
 }
 
 function isPlanned({ key, plannedBy }: StageKind, { kind, input }: RunView): boolean {

@@ -59,9 +59,12 @@ export function withoutTurns(text: string): string {
   return text.replaceAll(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "");
 }
 
+const BREAK = /[\p{Cc}\p{Zl}\p{Zp}]/u;
+
 /** What people wrote, to stand within a line of ours: line breaks and other control characters are spaces. */
 export function oneLine(text: string): string {
-  return withoutTurns(text).replaceAll(/\s*[\p{Cc}\p{Zl}\p{Zp}]+\s*/gu, " ");
+  // Run by run: an expression that looks for a break among blanks would look again from each of them.
+  return withoutTurns(text).replaceAll(/[\s\p{Cc}\p{Zl}\p{Zp}]+/gu, (run) => (BREAK.test(run) ? " " : run));
 }
 
 /** At most `longest` characters, the last of them an ellipsis when it was longer; never half of an emoji. */

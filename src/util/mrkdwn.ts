@@ -31,6 +31,8 @@ function withoutMarks(text: string): string {
     // Within a word, as in `snake_case`, and alone between two spaces they begin and end nothing.
     const isIdle = [/\w/, /\s/].some((kind) => beside.every((character) => kind.test(character)));
     if (isIdle && !marks.startsWith("`")) return marks;
+    // Alone in what somebody wrote, such a mark has nothing to pair with: our own words use neither.
+    if (/^[_~]$/.test(marks) && text.indexOf(marks) === text.lastIndexOf(marks)) return marks;
     return [...marks].map((mark) => LOOK_ALIKES[mark as keyof typeof LOOK_ALIKES]).join("");
   });
 }
@@ -63,6 +65,11 @@ function cutEscaped(text: string, longest: number): string {
     kept = next;
   }
   return `${kept} …`;
+}
+
+/** A path or a word that people copy, as it is; only a backtick, which would end it, is a look-alike. Pure. */
+export function codeWithin(text: string, longest: number): string {
+  return `\`${cutEscaped(oneLine(text).replaceAll("`", LOOK_ALIKES["`"]), longest)}\``;
 }
 
 /** An address to be followed; what is none stays text. Pure. */

@@ -38,8 +38,9 @@ export class Redactor {
   }
 
   #compiled(): RegExp {
+    if (this.#pattern) return this.#pattern;
     const longestFirst = [...this.#names.keys()].sort((a, b) => b.length - a.length);
-    this.#pattern ??= new RegExp(longestFirst.map(patternOf).join("|"), "g");
+    this.#pattern = new RegExp(longestFirst.map(patternOf).join("|"), "g");
     return this.#pattern;
   }
 }

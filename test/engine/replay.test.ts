@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Pipeline } from "../../src/engine/pipeline.ts";
 import type { Run } from "../../src/engine/run.ts";
+import type { PinnedCommits } from "../../src/pipelines/index.ts";
+import { confirmCommit } from "../../src/pipelines/steps/commit.ts";
 import { TestEngine } from "../support/engine.ts";
 import { named, Things, until, untilStopped } from "./support.ts";
 
@@ -90,6 +92,50 @@ describe("a replay under changed code", () => {
       await opened?.remove();
       opened = undefined;
     }
+  });
+
+  it("asks nothing about the commit of a run that an older version has led past that place", async () => {
+    const gone = { code: "pull_request_closed", message: "Closed.", remedy: undefined };
+    const commits: PinnedCommits = {
+      wasLookedUp: () => true,
+      readAgain: async () => ({ ...gone, passing: false, retryAt: null }),
+    };
+    const standing = async (run: Run) => void (await run.value("what stands there", () => 0));
+    const after: Body = async (run) => {
+      await confirmCommit(run, { commits }, {}, "what stands there");
+      await standing(run);
+      await run.step("Wait", noop);
+    };
+    expect(await replay(standing, after)).toMatchObject({ state: "succeeded", code: null });
+    await opened?.remove();
+    // The control: one that has not come there is stopped.
+    const nothing: Body = async () => {};
+    const first: Body = async (run) => {
+      await run.step("Wait", noop);
+      await confirmCommit(run, { commits }, {}, "what stands there");
+    };
+    expect(await replay(nothing, first)).toMatchObject({ state: "failed", code: gone.code, left: 0 });
+  });
+
+  it("asks about it once, and goes on from there after a restart", async () => {
+    let asked = 0;
+    const commits: PinnedCommits = {
+      wasLookedUp: () => true,
+      readAgain: async () => {
+        asked++;
+        return null;
+      },
+    };
+    const both: Body = async (run) => {
+      await confirmCommit(run, { commits }, {}, "what stands there");
+      await run.value("what stands there", () => 0);
+    };
+    const after: Body = async (run) => {
+      await both(run);
+      await run.step("Wait", noop);
+    };
+    expect(await replay(both, after)).toMatchObject({ state: "succeeded", code: null });
+    expect(asked).toBe(1);
   });
 
   it("finds a whole branch taken out", async () => {

@@ -114,7 +114,7 @@ describe("the thread of a run that has left something standing", () => {
     await ends("unlock stg1");
     await ends("clean stg1 --force", { ...inChannel, roles: ["maintainer"] });
     expect(await untilTold(run)).toMatch(
-      /counts as gone \(declared clean by .*\); that its instance is terminated was not confirmed\.$/,
+      /counts as gone \(declared clean by Dev\); that its instance is terminated was not confirmed\.$/,
     );
   });
 

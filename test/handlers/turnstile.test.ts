@@ -68,7 +68,7 @@ describe("a turnstile", () => {
 
 describe("slash commands of several people", () => {
   it("queue in their order of arrival although the first one's look-up is the slowest", async () => {
-    surface = await TestSurface.open();
+    surface = await TestSurface.open({ patienceMs: 3_600_000 });
     surface.bot.pipelines.hold = true;
     await surface.bot.say("launch stg1");
     surface.slack.slow.set("users.info", 150);

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { t, toSlack } from "../../commands/lib/text.ts";
 import { html } from "../../handlers/http/html.ts";
-import { adviceWithin, codeBlock, escapedWithin, linkText } from "../../src/util/mrkdwn.ts";
+import { oneLine } from "../../src/util/format.ts";
+import { adviceWithin, codeBlock, codeWithin, escapedWithin, linkText } from "../../src/util/mrkdwn.ts";
 
 /** Where Slack begins and ends a span: https://docs.slack.dev/messaging/formatting-message-text#basic-formatting */
 const SPANS = /`[^`\n]+`|(?<![\w*])\*[^*\n]+\*(?![\w*])|(?<!\w)_[^\n]+_(?!\w)|(?<![\w~])~[^~\n]+~(?![\w~])/g;
@@ -37,6 +38,26 @@ describe("what people wrote", () => {
       expect(toSlack(t`${text}`)).toBe(text);
     },
   );
+
+  test.each(["~/.ssh/id_rsa", "/var/lib/_apt/x", "feature/_x"])(
+    "can be copied where nothing in it could pair: %s",
+    (text) => {
+      expect(escapedWithin(text, 200)).toBe(text);
+    },
+  );
+
+  test("is code where it is a path, to be copied whatever is in it", () => {
+    expect(codeWithin("tests/__snapshots__/*.spec.ts:3", 200)).toBe("`tests/__snapshots__/*.spec.ts:3`");
+    expect(codeWithin("a`b <c>", 200)).toBe("`a\u02cbb &lt;c&gt;`");
+  });
+
+  test("is read once through, however many blanks it has", () => {
+    // Looked at from each blank anew, a million of them would take hours.
+    const wide = `a${" ".repeat(1_000_000)}b`;
+    expect(oneLine(wide)).toBe(wide);
+    expect(oneLine(`${wide}\n c`)).toBe(`${wide} c`);
+    expect(escapedWithin(wide, 200)).toHaveLength(200);
+  });
 
   test("stands on one line, and is no quotation", () => {
     expect(escapedWithin("a\nb\r\n\tc\u2028d", 200)).toBe("a b c d");

@@ -194,7 +194,7 @@ describe("what is sent to Slack", () => {
       .map(({ text }) => text);
     expect(texts).toHaveLength(3);
     expect(texts[0]).toMatch(
-      /^\*chrome\*: 300 tests failed\n✗ test 0 \(a\.spec\.ts:0\)\n```\nError: expected 0\n```/,
+      /^\*chrome\*: 300 tests failed\n✗ test 0 \(`a\.spec\.ts:0`\)\n```\nError: expected 0\n```/,
     );
     const told = texts.join("\n").match(/^✗/gm)?.length ?? 0;
     expect(told).toBeGreaterThan(100);

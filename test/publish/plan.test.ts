@@ -2,39 +2,47 @@ import type { KnownBlock, PlanBlock, TaskCardBlock } from "@slack/types";
 import { describe, expect, test } from "vitest";
 import type { Fault, RunView, StepView } from "../../src/engine/types.ts";
 import { planBlocks } from "../../src/publish/slack-blocks.ts";
+import type { Story } from "../../src/publish/story.ts";
 import type { JsonObject } from "../../src/util/json.ts";
 
 const STEP = { kind: "step", attempt: 1, startedAt: 0, endedAt: 1_000, detail: null } as const;
 
-function failedRun(path: string, error: Fault, facts: JsonObject = {}): KnownBlock[] {
-  const name = path.split("/").at(-1) ?? path;
-  const steps: StepView[] = [{ ...STEP, path, name, state: "failed", error }];
-  const run = {
+const STORY: Story = {
+  run: {
     id: 7,
     kind: "launch",
     target: "stg1",
     candidates: ["stg1"],
     state: "failed",
-    reason: error.message,
     requestedBy: { id: "slack:U0DEVELOPER", name: "developer" },
     input: {},
     sha: null,
-    outcome: { state: "failed", fault: error, result: null },
     tests: { passed: 6, failed: 7, flaky: 0, skipped: 0, notRun: 0 },
-    facts,
+    facts: {},
     createdAt: 0,
     startedAt: 0,
     endedAt: 1_000,
-  } as unknown as RunView;
-  const quiet = {
-    tails: new Map(),
-    usual: { total: null, steps: new Map() },
-    position: null,
-    offer: null,
-    kept: null,
-    ended: null,
-  };
-  return planBlocks({ run, steps, ...quiet, now: 2_000 });
+  } as unknown as RunView,
+  steps: [],
+  tails: new Map(),
+  usual: { total: null, steps: new Map() },
+  position: null,
+  offer: null,
+  kept: null,
+  ended: null,
+  now: 2_000,
+};
+
+function failedRun(path: string, error: Fault, facts: JsonObject = {}): KnownBlock[] {
+  const name = path.split("/").at(-1) ?? path;
+  const outcome = { state: "failed" as const, fault: error, result: null };
+  const run = { ...STORY.run, reason: error.message, outcome, facts };
+  return planBlocks({ ...STORY, run, steps: [{ ...STEP, path, name, state: "failed", error }] });
+}
+
+function planOf(steps: readonly StepView[]): KnownBlock[] {
+  const running = { state: "running" as const, outcome: null, endedAt: null, reason: null, tests: null };
+  return planBlocks({ ...STORY, run: { ...STORY.run, ...running }, steps });
 }
 
 function cardOf(blocks: readonly KnownBlock[]): TaskCardBlock | undefined {
@@ -45,6 +53,24 @@ function cardOf(blocks: readonly KnownBlock[]): TaskCardBlock | undefined {
 const detailsOf = (blocks: readonly KnownBlock[]) => JSON.stringify(cardOf(blocks)?.details ?? "");
 const below = (blocks: readonly KnownBlock[]) =>
   JSON.stringify(blocks.filter(({ type }) => type === "context"));
+
+describe("a wait for GitHub before anything is created", () => {
+  const PATH = "Commit/Commit is still as shown";
+  const titles = (step: Partial<StepView>) => {
+    const running = { ...STEP, path: PATH, name: "Commit is still as shown", endedAt: null, error: null };
+    const blocks = planOf([{ ...running, state: "running", ...step }]);
+    const plan = blocks.find((block): block is PlanBlock => block.type === "plan");
+    return JSON.stringify(plan?.tasks);
+  };
+
+  test("is seen, with what GitHub says; a moment's look is not", () => {
+    const said = titles({ detail: "GitHub did not answer. It is asked again until 12:00 UTC" });
+    expect(said).toContain("Read the commit again");
+    expect(said).toContain("GitHub did not answer");
+    expect(titles({})).not.toContain("Read the commit again");
+    expect(titles({ state: "succeeded", endedAt: 1_000 })).not.toContain("Read the commit again");
+  });
+});
 
 describe("the card of a failed stage", () => {
   const summary = "6 passed, 7 failed. Failed: “adds up” in chrome.";

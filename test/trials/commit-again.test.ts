@@ -10,7 +10,7 @@ import { type Outcome, Stand } from "./support/stand.ts";
 
 const READS_ONCE: Patch = {
   file: "src/pipelines/launch.ts",
-  find: "await confirmCommit(run, services, input);",
+  find: "await confirmCommit(run, services, input, STANDING);",
   replace: "",
 };
 const IMPATIENT: Patch = {

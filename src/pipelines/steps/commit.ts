@@ -10,23 +10,29 @@ import type { CommitObjection, PipelineServices } from "../services.ts";
 const ASKED_FOR_MS = 10 * 60_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
+const SCOPE = "Commit";
+const STEP = "Commit is still as shown";
 
 /**
  * Reads the run's commit again before anything is created: it was pinned when the command was read, and the run may
  * have waited for hours since. What is not as it was shown, and what cannot be known, stops the run.
  *
- * In a scope of its own, so that a run that an older version began replays unchanged.
+ * In a scope of its own, so that a run that an older version began replays unchanged; one that such a version has
+ * already led past this place has created what it is about, and is not stopped for it.
  *
+ * @param next what comes after it in the run
  * @throws SlipwayError with the code of what is against it (docs/reason-codes.md)
  */
 export async function confirmCommit(
   run: Run,
   { commits }: Pick<PipelineServices, "commits">,
   input: JsonObject,
+  next: string,
 ): Promise<void> {
   if (!commits.wasLookedUp(input)) return;
-  await run.in("Commit", (run) =>
-    run.step("Commit is still as shown", async (step) => {
+  if (run.isJournaled(next) && !run.isJournaled(`${SCOPE}/${STEP}`)) return;
+  await run.in(SCOPE, (run) =>
+    run.step(STEP, async (step) => {
       const objection = await lastWord(step, () => commits.readAgain(input, run.resource));
       if (objection === null) return;
       const { code, message, remedy } = objection;

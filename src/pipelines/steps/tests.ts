@@ -35,6 +35,8 @@ const PREPARE_LIMIT_MS = 180_000;
 
 const MOST_FAILURES = 300;
 const LONGEST_MESSAGE = 2_000;
+/** Of a test or a file: as long as anybody reads, and nothing that others' programs have to carry about. */
+const LONGEST_NAME = 1_000;
 
 /** Finds out while the machine starts whether the suite can run, so that a broken one costs no instance-hour. */
 export async function prepareTests(run: Run, context: SlotContext, choice: TestChoice): Promise<void> {
@@ -249,8 +251,8 @@ function resultOf({ reports, verdict }: TestRun): Result {
     failures: namedFailures(failures, MOST_FAILURES).map(
       ({ browser, title, file, line, message, screenshot }) => ({
         browser,
-        title,
-        file,
+        title: cutText(title, LONGEST_NAME),
+        file: file === undefined ? file : cutText(file, LONGEST_NAME),
         line,
         message: message.slice(0, LONGEST_MESSAGE),
         screenshot: screenshot?.path ?? null,

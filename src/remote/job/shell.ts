@@ -78,10 +78,11 @@ _sw_end() {
   [ -z "$_sw_found" ]
 }
 
-# _sw_record CODE: how the job ended, into space that was taken at the start, then made visible at once.
+# _sw_record CODE: how the job ended, into space that was taken at the start, then made visible at once. A disk with
+# less room than the probe takes is full: what earlier jobs had left may have been cleared away since it was met.
 _sw_record() {
   _sw_full=0
-  { printf '%4096s' x > "$_sw_dir/probe"; } 2>/dev/null || _sw_full=1
+  { printf '%262144s' x > "$_sw_dir/probe"; } 2>/dev/null || _sw_full=1
   rm -f "$_sw_dir/probe"
   _sw_timed=0; [ ! -e "$_sw_dir/timedout" ] || _sw_timed=1
   _sw_stopped=0; [ ! -e "$_sw_dir/stop" ] || _sw_stopped=1
