@@ -6,6 +6,7 @@ import { cutText } from "../../src/util/format.ts";
 import type { Redactor } from "../../src/util/redact.ts";
 import { type Budget, type BudgetedMethod, demandRoom, withinBudget } from "./budget.ts";
 import { slackErrorOf } from "./directory.ts";
+import { Forms } from "./known-forms.ts";
 
 /** Slack refuses to update a message with more than 4,000 characters. */
 const LONGEST_TEXT = 3_900;
@@ -85,8 +86,8 @@ export class Messages {
   readonly #budget: Budget;
   readonly #redact: Redactor;
   readonly #log: Logger;
-  /** A workspace that refused a form once is not asked again before the next start; previews have rules of their own. */
-  readonly #refusedForms = { message: 0, preview: 0 };
+  /** Previews have rules of their own. */
+  readonly #forms = { message: new Forms(), preview: new Forms() };
 
   constructor(parts: { client: webApi.WebClient; budget: Budget; redact: Redactor; log: Logger }) {
     this.#client = parts.client;
@@ -237,9 +238,12 @@ export class Messages {
     call: (form: number) => Promise<T>,
   ): Promise<T | "hopeless"> {
     const kind = method === "chat.unfurl" ? "preview" : "message";
-    for (let form = Math.min(this.#refusedForms[kind], most); ; form++) {
+    const forms = this.#forms[kind];
+    for (let form = Math.min(forms.first, most); ; form++) {
       try {
-        return await this.#call(method, channel, () => call(form));
+        const answer = await this.#call(method, channel, () => call(form));
+        forms.taken(form);
+        return answer;
       } catch (error) {
         const said = slackErrorOf(error) ?? "";
         if (GONE.has(said)) {
@@ -251,7 +255,7 @@ export class Messages {
           { error: said, form, kind },
           "Slack refuses this form of the message; a plainer one is tried",
         );
-        if (said !== "msg_blocks_too_long") this.#refusedForms[kind] = form + 1;
+        if (said !== "msg_blocks_too_long") forms.refused(form);
       }
     }
   }

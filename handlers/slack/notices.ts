@@ -123,10 +123,13 @@ export class Notices {
     const now = services.clock.now();
     const leases = await leasesOf(services.engine, await slotsInUse(services));
     for (const lease of leases) {
-      const { mode, until, holder, resource } = lease;
+      const { mode, until, holder, resource, since } = lease;
       if ((mode !== "kept" && mode !== "locked") || holder === null || until === null) continue;
       if (until <= now || until - now > WARN_BEFORE_MS) continue;
-      await this.#tell(holder, `ends/${resource}/${until}`, endText(lease, until), await this.#blocks(lease));
+      // A run that works there moves the end by its own length: that is not worth saying again, an extension is.
+      const lasts = Math.floor((until - (since ?? 0)) / WARN_BEFORE_MS);
+      const key = `ends/${resource}/${since}/${lasts}`;
+      await this.#tell(holder, key, endText(lease, until), await this.#blocks(lease));
     }
   }
 

@@ -131,7 +131,7 @@ export function classify(error: unknown, call: CallFacts): AwsFault {
   const verdict = judge(seen);
   const definite = verdict.definite && seen.attempts <= 1;
   const effect = definite || verdict.kind === "not_found" ? "" : "; its effect is unknown";
-  const message = `${call.action} in ${call.region} ${verdict.words}${effect}`;
+  const message = `${call.action} in ${call.region} ${effect === "" ? verdict.words : verdict.words.replace(/\.$/, "")}${effect}`;
   return new AwsFault(
     message,
     {

@@ -49,7 +49,8 @@ function isOffered(action: RunAction, { run, kept, offer }: Story): boolean {
   if (action === "cancel" && offer !== null) return false;
   if (action === "logs") return run.startedAt !== null;
   if (action === "cancel") return run.outcome === null && !ended && run.cancelRequestedBy === null;
-  if (action === "retry") return ended && run.state !== "succeeded" && kept === null;
+  // What it has left standing itself is tested again or ended; an earlier environment is in nobody's way.
+  if (action === "retry") return ended && run.state !== "succeeded" && kept?.run !== run.id;
   if (!ended || kept === null) return false;
   return action === "retest" ? (run.tests?.failed ?? 0) > 0 : true;
 }

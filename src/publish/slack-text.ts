@@ -151,7 +151,7 @@ function environmentReply(ended: Ended): Reply {
   if (ended.goneAt === null) {
     const owed = ended.owed.map((one) => escapedWithin(one, LONGEST_ERROR)).join(", ");
     const then =
-      "The slot is dirty: nothing launches there until that is confirmed; it is tried again by itself.";
+      "It is tried again by itself, and nothing else launches on the slot before that is confirmed.";
     return {
       key: "environment:stuck",
       text: `${where} has ended (${why}), but is not gone yet: ${owed}. ${then}`,

@@ -40,7 +40,7 @@ const STAGES: readonly StageKind[] = [
     title: "Read the commit again",
     done: null,
     plannedBy: [],
-    has: ({ kind, path }) => kind === "step" && path.startsWith("Commit/"),
+    has: isAboutCommit,
   },
   {
     key: "instance",
@@ -78,6 +78,11 @@ const STAGES: readonly StageKind[] = [
     has: ({ kind }) => kind === "cleanup",
   },
 ];
+
+/** Whether a step looks at the commit, before anything is done: no stage of its own while all is well. */
+export function isAboutCommit({ kind, path }: StepView): boolean {
+  return kind === "step" && path.startsWith("Commit/");
+}
 
 function inUpdate(path: string): boolean {
   return /(?:^|\/)Service update\//.test(path);

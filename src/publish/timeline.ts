@@ -2,7 +2,7 @@ import type { RunView, StepView } from "../engine/types.ts";
 import { formatDuration, formatStepTime, oneLine } from "../util/format.ts";
 import { runTitle } from "./run-title.ts";
 import { STATES } from "./slack-text.ts";
-import { type Stage, stagesOf } from "./stages.ts";
+import { isAboutCommit, type Stage, stagesOf } from "./stages.ts";
 
 /** Where a run's time went, as a picture: everything in it is measured, so that drawing it takes no decision. */
 export interface Chart {
@@ -121,7 +121,7 @@ interface Group {
 function groupsOf(run: RunView, steps: readonly StepView[]): Group[] {
   const stages = stagesOf(run, steps).filter(({ steps }) => steps.length > 0);
   const staged = new Set(stages.flatMap((stage) => stage.steps));
-  const rest = steps.filter((step) => !staged.has(step));
+  const rest = steps.filter((step) => !staged.has(step) && !isAboutCommit(step));
   const groups = stages.map((stage) => ({
     title: stage.title,
     state: stateOf(stage),

@@ -101,7 +101,7 @@ describe("the thread of a run that has left something standing", () => {
     bot.pipelines.stuck = true;
     await ends("unlock stg1");
     expect(await untilTold(run)).toMatch(
-      /has ended \(given up by Dev\), but is not gone yet: Terminate instance \(AWS does not answer\)\. The slot is dirty/,
+      /has ended \(given up by Dev\), but is not gone yet: Terminate instance \(AWS does not answer\)\. It is tried again by itself, and nothing else launches/,
     );
     bot.pipelines.stuck = false;
     await ends("clean stg1", { ...inChannel, roles: ["maintainer"] });

@@ -73,16 +73,21 @@ describe("a word to one person", () => {
     expect(home).not.toMatch(new RegExp(`"${RUN_ACTIONS.extend}","value":"2"`));
   });
 
-  it("comes again when the end was moved and is near again; a distant end is not told", async () => {
+  it("comes again when the end was moved far and is near again, not when it was moved a little", async () => {
     begin();
     await surface.command("lock stg1 --for 5m");
     await expect.poll(() => toldTo("U0DEV").length, { timeout: 30_000 }).toBe(1);
     await surface.command("extend stg1 2m");
-    await expect.poll(() => toldTo("U0DEV").length, { timeout: 30_000 }).toBe(2);
-    await surface.command("extend stg1 5h");
     await surface.command("lock stg2 --for 3m");
+    await expect.poll(() => toldTo("U0DEV").length, { timeout: 30_000 }).toBe(2);
+    expect(toldTo("U0DEV")[1]?.body.text).toContain("*stg2*");
+    // As if an hour's extension had gone by since.
+    const { db, engine } = surface.bot.parts;
+    const [lease] = await engine.leases(["stg1"]);
+    const since = (lease?.since ?? 0) - 3_600_000;
+    await db.updateTable("leases").set({ since }).where("resource", "=", "stg1").execute();
     await expect.poll(() => toldTo("U0DEV").length, { timeout: 30_000 }).toBe(3);
-    expect(toldTo("U0DEV")[2]?.body.text).toContain("*stg2*");
+    expect(toldTo("U0DEV")[2]?.body.text).toContain("*stg1*");
   });
 
   it("that Slack does not take holds up no answer to them", async () => {

@@ -229,7 +229,7 @@ describe("a test's title", () => {
     const id = await failedWith([failure(title, null), failure("second", null)]);
     const texts = (await threadEnded(id))?.thread.map(({ text }) => text) ?? [];
     const told = texts.find((text) => text.includes("adds")) ?? "";
-    expect(told).toContain("\n✗ adds ˋˋˋupˋˋˋ ∗b∗ and on (a.spec.ts:3)\n```\nit is");
+    expect(told).toContain("\n✗ adds ˋˋˋupˋˋˋ ∗b∗ and on (`a.spec.ts:3`)\n```\nit is");
     expect(told.match(/```/g)).toHaveLength(4);
   });
 });

@@ -94,7 +94,7 @@ function stepsOf(steps: readonly StepView[], run: RunView, now: number): Markup 
   const own = steps.filter(({ kind }) => kind === "step");
   const cleanup = steps.filter(({ kind }) => kind === "cleanup");
   return html`<section><h2>Steps</h2>
-${own.length === 0 ? html`<p class="none">None yet.</p>` : timeline(own, scale)}
+${own.length === 0 ? html`<p class="none">${run.endedAt === null ? "None yet." : "It ended before its first."}</p>` : timeline(own, scale)}
 ${cleanup.length > 0 && html`<h3>Cleanup</h3>${timeline(cleanup, scale)}`}
 ${own.length > 0 && html`<p><a href="/runs/${run.id}/timeline.png">Where the time went, as a picture</a></p>`}
 </section>`;
