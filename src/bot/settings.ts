@@ -9,8 +9,9 @@ import {
   loadConfig,
   readSettings,
   type Settings,
+  withDotenv,
 } from "../config/index.ts";
-import { messageOf } from "../util/errors.ts";
+import { messageOf, SlipwayError } from "../util/errors.ts";
 
 export type StartInput =
   | {
@@ -25,12 +26,9 @@ export type StartInput =
 /** Reads settings and configuration; when anything is wrong, all of it is in the report at once. */
 export function readStartInput(processEnv: Environment, cwd: string): StartInput {
   const read = readSettings(processEnv, dotenvOf(cwd));
-  const env = read.ok ? read.env : processEnv;
-  const configFile = resolve(
-    cwd,
-    (read.ok ? read.settings.configFile : processEnv.SLIPWAY_CONFIG) ?? "slipway.yml",
-  );
-  const config = readConfig(configFile, env);
+  const named = read.ok ? read.settings.configFile : read.env.SLIPWAY_CONFIG;
+  const configFile = resolve(cwd, named ?? "slipway.yml");
+  const config = readConfig(configFile, read.env);
   if (read.ok && config.ok)
     return { ok: true, settings: read.settings, env: read.env, loaded: config.loaded, configFile };
   const parts = [
@@ -42,13 +40,27 @@ export function readStartInput(processEnv: Environment, cwd: string): StartInput
 
 /** The environment as it is now, `.env` included: asked again at each reload. */
 export function currentEnvironment(processEnv: Environment, cwd: string): Environment {
-  const read = readSettings(processEnv, dotenvOf(cwd));
-  return read.ok ? read.env : processEnv;
+  return withDotenv(processEnv, dotenvOf(cwd).dotenvText);
 }
 
+/** The AWS SDK reads the process's own environment: what `.env` says of AWS is put there, unless it says so itself. */
+export function exportAwsSettings(processEnv: Record<string, string | undefined>, cwd: string): void {
+  for (const [name, value] of Object.entries(currentEnvironment(processEnv, cwd)))
+    if (name.startsWith("AWS_")) processEnv[name] = value;
+}
+
+/** @throws SlipwayError `dotenv_unreadable`: what it would say may be what matters */
 function dotenvOf(cwd: string): { dotenvText?: string } {
   const file = resolve(cwd, ".env");
-  return existsSync(file) ? { dotenvText: readFileSync(file, "utf8") } : {};
+  if (!existsSync(file)) return {};
+  try {
+    return { dotenvText: readFileSync(file, "utf8") };
+  } catch (cause) {
+    throw new SlipwayError("dotenv_unreadable", `${file} cannot be read: ${messageOf(cause)}`, {
+      cause,
+      remedy: "Let this user read it, or move it away.",
+    });
+  }
 }
 
 function readConfig(

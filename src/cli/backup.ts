@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import BetterSqlite3 from "better-sqlite3";
+import { currentEnvironment } from "../bot/settings.ts";
 import { readSettings } from "../config/index.ts";
 import { messageOf } from "../util/errors.ts";
 import type { CommandContext } from "./context.ts";
@@ -18,7 +19,7 @@ export async function backup(
     stderr.write("Usage: slipway backup FILE\n");
     return 2;
   }
-  const source = resolve(cwd, databaseFile(env));
+  const source = resolve(cwd, databaseFile(currentEnvironment(env, cwd)));
   const file = resolve(cwd, target);
   if (!existsSync(source)) {
     stderr.write(
@@ -30,6 +31,8 @@ export async function backup(
     stderr.write(`${file} exists already; nothing was written.\n`);
     return 2;
   }
+  // It holds what the database holds: for its owner alone.
+  process.umask(0o077);
   try {
     const from = new BetterSqlite3(source, { readonly: true, timeout: 5_000 });
     try {
@@ -37,11 +40,7 @@ export async function backup(
     } finally {
       from.close();
     }
-    const copy = new BetterSqlite3(file, { readonly: true });
-    const [row] = copy.pragma("integrity_check") as { integrity_check: string }[];
-    const { runs } = copy.prepare("select count(*) as runs from runs").get() as { runs: number };
-    copy.close();
-    if (row?.integrity_check !== "ok") throw new Error(`the copy is damaged: ${row?.integrity_check}`);
+    const runs = checkCopy(file);
     stdout.write(
       `${file}: ${runs} runs, checked.\nKeep the master secret (SLIPWAY_SECRET, or ${source}.secret) with it.\n`,
     );
@@ -49,6 +48,19 @@ export async function backup(
   } catch (error) {
     stderr.write(`The backup failed: ${messageOf(error)}\n`);
     return 1;
+  }
+}
+
+/** Answers how many runs it has. Without a log beside it, the copy is one file, to be moved as it is. */
+function checkCopy(file: string): number {
+  const copy = new BetterSqlite3(file);
+  try {
+    copy.pragma("journal_mode = delete");
+    const [row] = copy.pragma("integrity_check") as { integrity_check: string }[];
+    if (row?.integrity_check !== "ok") throw new Error(`the copy is damaged: ${row?.integrity_check}`);
+    return (copy.prepare("select count(*) as runs from runs").get() as { runs: number }).runs;
+  } finally {
+    copy.close();
   }
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { currentEnvironment } from "../bot/settings.ts";
 import {
   type ConfigProblem,
   describeConfig,
@@ -8,7 +9,6 @@ import {
   type LoadedConfig,
   laterSections,
   loadConfig,
-  withDotenv,
 } from "../config/index.ts";
 import { messageOf } from "../util/errors.ts";
 import type { CommandContext } from "./context.ts";
@@ -34,7 +34,7 @@ export async function check(args: readonly string[], context: CommandContext): P
     context.stdout.write(USAGE);
     return 0;
   }
-  const env = withDotenv(context.env, readIfThere(resolve(context.cwd, ".env")));
+  const env = currentEnvironment(context.env, context.cwd);
   const file = options.file ?? env.SLIPWAY_CONFIG ?? "slipway.yml";
   let text: string;
   try {
@@ -77,14 +77,6 @@ function parseOptions(args: readonly string[]): Options | string {
     return { file: positionals[0], json: values.json ?? false, withoutVariables, help: values.help ?? false };
   } catch (error) {
     return messageOf(error);
-  }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
   }
 }
 

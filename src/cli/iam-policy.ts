@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { currentEnvironment } from "../bot/settings.ts";
 import { iamPolicy, type PolicyInput, parseS3Address } from "../cloud/index.ts";
 import { type Config, fillFields, formatProblems, loadConfig } from "../config/index.ts";
 import { messageOf } from "../util/errors.ts";
@@ -7,7 +8,8 @@ import type { CommandContext } from "./context.ts";
 
 /** `slipway iam-policy [FILE]`: the least IAM policy for this configuration, as JSON. Asks nobody anything. */
 export async function printIamPolicy(args: readonly string[], context: CommandContext): Promise<number> {
-  const { env, cwd, stdout, stderr } = context;
+  const { cwd, stdout, stderr } = context;
+  const env = currentEnvironment(context.env, cwd);
   const [named, ...more] = args;
   if (more.length > 0 || named?.startsWith("-")) {
     stderr.write("Usage: slipway iam-policy [FILE]\n");

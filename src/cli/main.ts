@@ -95,6 +95,9 @@ export async function main(args: readonly string[]): Promise<void> {
     return;
   }
   try {
+    // What is for developing brings an account of its own along.
+    if (!subcommand.development)
+      (await import("../bot/settings.ts")).exportAwsSettings(process.env, process.cwd());
     const run = await subcommand.load();
     const code = await run(rest);
     if (typeof code === "number") process.exitCode = code;

@@ -1,9 +1,9 @@
 import { hkdfSync, randomUUID } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
-import { withDotenv } from "../config/index.ts";
+import { currentEnvironment } from "../bot/settings.ts";
 import { codeOf, SlipwayError } from "../util/errors.ts";
 
 /**
@@ -58,9 +58,7 @@ export async function stg(args: readonly string[], options: StgOptions): Promise
   const wait = args.includes("--wait");
   const words = args.filter((word) => word !== "--wait");
   try {
-    const bot = connect(
-      withDotenv(options.env, existsSync(".env") ? readFileSync(".env", "utf8") : undefined),
-    );
+    const bot = connect(currentEnvironment(options.env, process.cwd()));
     const answer = reply.parse(
       await bot.ask("/api/terminal", { words, user: options.user, key: randomUUID() }),
     );

@@ -1,10 +1,16 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeEach, describe, expect, test } from "vitest";
+import { openDatabase } from "../../db/connection.ts";
+import { readStartInput } from "../../src/bot/settings.ts";
+import { backup } from "../../src/cli/backup.ts";
 import { check } from "../../src/cli/check.ts";
+import { printIamPolicy } from "../../src/cli/iam-policy.ts";
 import { schema } from "../../src/cli/schema.ts";
 import type { Environment } from "../../src/config/index.ts";
 import { CONTRACT_FILE, contract, contractEnv } from "./helpers.ts";
@@ -90,6 +96,87 @@ describe("slipway check", () => {
       ok: false,
       problems: [{ path: "slots.stg3.swap", suggestion: "switch" }],
     });
+  });
+});
+
+describe("a .env file", () => {
+  const dotenv = (values: Readonly<Record<string, string>>) =>
+    writeFileSync(
+      join(cwd, ".env"),
+      Object.entries(values)
+        .map(([name, value]) => `${name}="${value}"`)
+        .join("\n"),
+    );
+  const slack = { SLACK_BOT_TOKEN: "xoxb-1", SLACK_SIGNING_SECRET: "secret" };
+
+  test("is read whole though one of its settings is wrong: only that is named", () => {
+    writeFileSync(join(cwd, "mine.yml"), contract);
+    dotenv({ ...contractEnv, ...slack, SLIPWAY_CONFIG: "mine.yml", PORT: "notaport" });
+    const read = readStartInput({}, cwd);
+    const report = read.ok ? "" : read.report;
+    expect(report).toContain("PORT");
+    expect(report).not.toMatch(/is not set|cannot be read/);
+    // The control: what is wrong in the file that it names is told beside it.
+    writeFileSync(join(cwd, "mine.yml"), contract.replace("swap: switch", "swap: swich"));
+    const both = readStartInput({}, cwd);
+    expect(both.ok ? "" : both.report).toMatch(/PORT[\s\S]*Did you mean switch\?/);
+  });
+
+  test("says where the configuration is, to iam-policy too", async () => {
+    dotenv({ ...contractEnv, SLIPWAY_CONFIG: CONTRACT_FILE });
+    const { code, out } = await run(printIamPolicy, []);
+    expect([code, JSON.parse(out).Version]).toEqual([0, "2012-10-17"]);
+    rmSync(join(cwd, ".env"));
+    expect(await run(printIamPolicy, [])).toMatchObject({ code: 2 });
+  });
+
+  test("says where the database is: its backup is one file, for its owner alone", async () => {
+    const { close } = await openDatabase(join(cwd, "elsewhere.db"));
+    dotenv({ DATABASE_URL: `sqlite:${join(cwd, "elsewhere.db")}` });
+    const before = process.umask(0o022);
+    try {
+      expect(await run(backup, ["copy.db"])).toMatchObject({ code: 0, err: "" });
+    } finally {
+      process.umask(before);
+      await close();
+    }
+    expect(readdirSync(cwd).filter((name) => name.startsWith("copy.db"))).toEqual(["copy.db"]);
+    expect(statSync(join(cwd, "copy.db")).mode & 0o777).toBe(0o600);
+  });
+
+  test("that cannot be read is said", () => {
+    mkdirSync(join(cwd, ".env"));
+    expect(() => readStartInput({}, cwd)).toThrow(/\.env cannot be read/);
+  });
+
+  test("tells the AWS SDK where to go; the process's own environment comes first", async () => {
+    const seen: string[] = [];
+    const server = createServer((request, response) => {
+      seen.push(String(request.headers.authorization));
+      response
+        .writeHead(403)
+        .end("<Response><Errors><Error><Code>UnauthorizedOperation</Code></Error></Errors></Response>");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}`;
+    dotenv({
+      ...{ ...contractEnv, ...slack, SLIPWAY_CONFIG: CONTRACT_FILE, SLACK_API_URL: `${url}/slack/` },
+      ...{ AWS_ENDPOINT_URL: url, AWS_ACCESS_KEY_ID: "AKIAFILE", AWS_SECRET_ACCESS_KEY: "secret" },
+    });
+    const program = join(import.meta.dirname, "../../src/cli/slipway.mjs");
+    const doctor = async (more: object) => {
+      seen.length = 0;
+      const env = { PATH: process.env.PATH, HOME: cwd, ...more };
+      await promisify(execFile)(process.execPath, [program, "doctor"], { env, cwd }).catch(() => {});
+      return seen.join();
+    };
+    try {
+      expect(await doctor({})).toContain("Credential=AKIAFILE/");
+      expect(await doctor({ AWS_ACCESS_KEY_ID: "AKIAOWN" })).toContain("Credential=AKIAOWN/");
+    } finally {
+      server.close();
+    }
   });
 });
 

@@ -21,7 +21,7 @@ export function readSettings(env: Environment, options: SettingsOptions = {}): S
   const readFile = options.readFile ?? ((path: string) => readFileSync(path, "utf8"));
   const reader = new SettingsReader(merged, readFile);
   const settings = reader.read();
-  if (reader.problems.length > 0) return { ok: false, problems: reader.problems };
+  if (reader.problems.length > 0) return { ok: false, problems: reader.problems, env: merged };
   return { ok: true, settings, env: merged };
 }
 

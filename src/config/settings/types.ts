@@ -45,7 +45,7 @@ export interface SettingProblem {
 
 export type SettingsResult =
   | { readonly ok: true; readonly settings: Settings; readonly env: Environment }
-  | { readonly ok: false; readonly problems: readonly SettingProblem[] };
+  | { readonly ok: false; readonly problems: readonly SettingProblem[]; readonly env: Environment };
 
 export interface SettingsOptions {
   /** The text of a `.env` file; the real environment wins over it. */
