@@ -2,7 +2,7 @@ import type { LeaseView } from "../src/engine/types.ts";
 import { defineCommand, flag, required, value } from "./lib/command.ts";
 import { findSlot, fromEngine, isHolder, leaseOf, requireHolder, requireSettled } from "./lib/slots.ts";
 import { tellHolder } from "./lib/tell.ts";
-import { bold, code, t, time, who } from "./lib/text.ts";
+import { bold, code, type Text, t, time, who } from "./lib/text.ts";
 import { duration, freeText, nameOf } from "./lib/values.ts";
 import { announce, type CommandContext, type Refusal, refuse } from "./services.ts";
 
@@ -40,10 +40,20 @@ export const lock = defineCommand({
     const ends = locked.lease.until === null ? t`until it is unlocked` : t`until ${time(locked.lease.until)}`;
     const why = args.reason === undefined ? null : t`: ${args.reason}`;
     return announce(t`${bold(slot.name)} is held by ${who(person)} ${ends}${why}.`, {
-      tell: tellHolder(locked.previousHolder, t`${who(person)} has taken ${bold(slot.name)} over${why}.`),
+      tell: tellHolder(locked.previousHolder, toFormerHolder(context, locked.lease, why)),
     });
   },
 });
+
+/** What has become of what they held, and how they come by it again. */
+function toFormerHolder({ person, prefix }: CommandContext, lease: LeaseView, why: Text | null): Text {
+  const { resource, mode, until } = lease;
+  const stands =
+    mode === "kept" && until !== null
+      ? t` Your environment there goes on as theirs, until ${time(until)}.`
+      : null;
+  return t`${who(person)} has taken ${bold(resource)} over${why}.${stands} ${code(`${prefix} queue ${resource}`)} shows who waits for it.`;
+}
 
 /** Nothing was asked for that could be had: more time, an earlier end and the environment itself have their own words. */
 function refuseTimeOfKept({ prefix, person }: CommandContext, lease: LeaseView): Refusal {

@@ -2,7 +2,7 @@ import type { LeaseMode, LeaseView } from "../src/engine/types.ts";
 import { defineCommand, flag, required } from "./lib/command.ts";
 import { findSlotInUse, fromEngine, leaseOf, requireHolder, requireSettled, runLink } from "./lib/slots.ts";
 import { tellHolder } from "./lib/tell.ts";
-import { bold, type Text, t, who } from "./lib/text.ts";
+import { bold, code, type Text, t, who } from "./lib/text.ts";
 import { nameOf } from "./lib/values.ts";
 import { announce, type CommandContext, refuse } from "./services.ts";
 
@@ -31,10 +31,18 @@ export const unlock = defineCommand({
     // Of a turn that was offered its person is told in any case, however it came to its end.
     const previousHolder = lease.mode === "offered" ? null : freed.previousHolder;
     return announce(whatChanged(context, lease, freed.lease.mode), {
-      tell: tellHolder(previousHolder, t`${who(person)} has unlocked ${bold(slot.name)}, which you held.`),
+      tell: tellHolder(previousHolder, toFormerHolder(context, freed.lease)),
     });
   },
 });
+
+/** What has become of what they held, and how they come by it again. */
+function toFormerHolder({ person, prefix }: CommandContext, { resource, mode }: LeaseView): Text {
+  const slot = bold(resource);
+  if (mode === "dirty")
+    return t`${who(person)} has given up ${slot}, which you held: your environment there is terminated. ${code(`${prefix} launch ${resource}`)} asks for the slot again.`;
+  return t`${who(person)} has unlocked ${slot}, which you held. ${code(`${prefix} lock ${resource}`)} holds it again, if it is still free.`;
+}
 
 function whatChanged(
   { services, person }: CommandContext,

@@ -7,12 +7,13 @@ import type { JsonObject } from "../util/json.ts";
 import { OWED } from "./owed/kinds.ts";
 import { type PipelineServices, type SlotContext, slotContext } from "./services.ts";
 import { confirmCommit } from "./steps/commit.ts";
+import { requireFields } from "./steps/fields.ts";
 import { refuseForeignTargets } from "./steps/foreign-targets.ts";
 import { awaitSsh, withHost } from "./steps/host.ts";
 import { openIngress } from "./steps/ingress.ts";
 import { startInstance } from "./steps/instance.ts";
 import { updateServices } from "./steps/service-update.ts";
-import { swapIn } from "./steps/swap.ts";
+import { swapIn, type TookOver } from "./steps/swap.ts";
 import { prepareTests, runTests, type TestChoice } from "./steps/tests.ts";
 
 export type LaunchInput = JsonObject & {
@@ -46,6 +47,8 @@ export function launchPipeline(services: PipelineServices) {
     const input = { ...asked, keep: keeps(asked, context.slot) };
     await run.publish({ url: context.slot.url, ref: input.ref });
     await confirmCommit(run, services, input, STANDING);
+    const uses = { update: true, tests: input.tests !== "none" };
+    if (!run.isJournaled(STANDING)) requireFields(context, input, uses);
     const earlier = await run.value(STANDING, async () => {
       await refuseForeignTargets(run, context, "Nothing was launched.");
       return (await run.owed(OWED.instance)).length;
@@ -96,11 +99,12 @@ async function replaceEarlier(
   input: LaunchInput,
   { instanceId, standing, launchedAt }: Launched,
 ): Promise<void> {
-  await swapIn(run, context, instanceId, async (owed, note) => {
+  const took: TookOver = async (owed, note) => {
     const keep = input.keep ? await untilWhen(run, context, input.keepMs, launchedAt) : null;
     const met = owed ? { id: owed.id, note } : null;
     await run.takeOver({ met, keep, facts: { ...standing, ref: input.ref } });
-  });
+  };
+  await swapIn(run, context, instanceId, { took });
   await run.step(REMOVE_EARLIER, (step) => run.clearEarlier(step));
 }
 

@@ -6,7 +6,7 @@ import { OWED } from "./owed/kinds.ts";
 import { type PipelineServices, type SlotContext, slotContext } from "./services.ts";
 import { standingHost } from "./steps/host.ts";
 import { requireStanding } from "./steps/standing.ts";
-import { swapIn } from "./steps/swap.ts";
+import { alreadyServes, swapIn } from "./steps/swap.ts";
 
 export type SwapInput = JsonObject & { readonly instanceId: string | null };
 
@@ -21,7 +21,7 @@ export function swapPipeline(services: PipelineServices) {
       async () => named ?? (await standingHost(run, context)).instanceId,
     );
     if (named === null) await requireStanding(run, context, instanceId);
-    await swapIn(run, context, instanceId);
+    await swapIn(run, context, instanceId, { ofRun: !(await alreadyServes(run, context, instanceId)) });
     await run.keepAlong([OWED.target]);
   });
 }

@@ -31,6 +31,9 @@ it("the instance's own timer leaves room for the longest run after the longest l
   const browsers = ["chrome", "firefox", "edge", "safari"] as TestsConfig["browsers"];
   expect(marginFor([], { timeout: 90 * MINUTE, browsers, parallel: 2 })).toBeGreaterThan(ends(180 * MINUTE));
   expect(marginFor([single(50 * MINUTE, 2)])).toBeGreaterThan(ends(150 * MINUTE));
+  // With what is to mend a failure, and the try after it.
+  const mended = { ...single(50 * MINUTE), onFailure: { run: "mend" } } as unknown as ServiceStepOrGroup;
+  expect(marginFor([mended])).toBeGreaterThan(ends(115 * MINUTE));
   const parallel = group?.kind === "parallel" ? group.parallel : [];
   expect(parallel).toHaveLength(2);
   const slow = { kind: "parallel", parallel: parallel.map((step) => ({ ...step, timeout: 80 * MINUTE })) };

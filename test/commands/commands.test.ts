@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { commands } from "../../commands/index.ts";
 import { pinOf, wasLookedUp } from "../../commands/lib/read-again.ts";
-import { t } from "../../commands/lib/text.ts";
+import { t, toPlain } from "../../commands/lib/text.ts";
 import type { CommitSource } from "../../commands/services.ts";
 import { refuse } from "../../commands/services.ts";
 import { findBrokenAudit, listAudit } from "../../db/audit.ts";
@@ -341,6 +341,22 @@ describe("a command on what stands there", () => {
   it("refuses test --failed when nothing failed", async () => {
     await bot.keepSomethingOn("stg1");
     expect(await bot.say("test stg1 --failed")).toMatchObject({ reasonCode: "no_failed_tests" });
+  });
+
+  it("tells a former holder what has become of what they held, and what to do", async () => {
+    const told = async (words: string) => {
+      const outcome = await bot.say(words, asMaintainer);
+      if (outcome.refused) throw new Error(plain(outcome));
+      return (outcome.tell ?? []).map(({ text }) => toPlain(text)).join();
+    };
+    await bot.keepSomethingOn("stg1");
+    expect(await told("lock stg1 --force")).toMatch(
+      /^Mina has taken stg1 over\. Your environment there goes on as theirs, until .*\/stg queue stg1/,
+    );
+    await bot.keepSomethingOn("stg2");
+    expect(await told("unlock stg2 --force")).toMatch(
+      /^Mina has given up stg2, which you held: your environment there is terminated\. \/stg launch stg2/,
+    );
   });
 
   it("terminate of another's environment tells its holder; of one's own nobody", async () => {

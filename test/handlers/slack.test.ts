@@ -145,7 +145,9 @@ describe("an answer", () => {
     await surface.command("unlock stg1 --force", { user_id: "U0MAINT" });
     const calls = await surface.slack.called("chat.postMessage", 3);
     const direct = calls.find(({ body }) => body.channel === "U0DEV");
-    expect(direct?.body.text).toBe("<@U0MAINT> has unlocked *stg1*, which you held.");
+    expect(direct?.body.text).toBe(
+      "<@U0MAINT> has unlocked *stg1*, which you held. `/stg lock stg1` holds it again, if it is still free.",
+    );
   });
 
   it("does not wait behind what Slack will not take for that person's own conversation", async () => {

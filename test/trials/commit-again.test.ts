@@ -77,7 +77,7 @@ describe("a launch that waited", { timeout: 180_000 }, () => {
     expect(run).toMatchObject({ sha, state: "failed", launched: 0, fault: { code: "head_moved" } });
     expect(run.fault?.message).toContain(sha.slice(0, 7));
     expect(run.fault?.message).toContain(moved.slice(0, 7));
-    expect(run.fault?.remedy).toContain("/stg launch stg3 --pr 1 launches the new one.");
+    expect(run.fault?.remedy).toContain("`/stg launch stg3 --pr 1` launches the new one.");
     expect(await ask(stand, `retry ${run.id}`)).toMatch(/head_moved|has moved on to/);
   });
 

@@ -1,5 +1,6 @@
 import type { Config, ServiceStepOrGroup, SlotConfig } from "../../config/index.ts";
 import { CLEANUP_LIMIT_MS } from "../../engine/executor.ts";
+import { MEND_TIMEOUT_MS } from "../../remote/index.ts";
 import type { InstanceFacts } from "../owed/instance.ts";
 
 /** Never less over the longest life of the slot, in ms. */
@@ -33,8 +34,9 @@ function marginOf({ ssh, healthyWithin, deregisterWithin }: Slot, { serviceUpdat
   return Math.max(LEAST_MARGIN_MS, OTHER_WAITS_MS + ssh.readyWithin + update + swap + suite + cleanup);
 }
 
-/** With every try; what goes on beside others is counted as if it came after them. */
+/** With every try, what is to mend a failure and the try after it; what goes on beside others is counted as if it came after them. */
 function longest(step: ServiceStepOrGroup): number {
   if (step.kind === "parallel") return step.parallel.reduce((sum, one) => sum + longest(one), 0);
-  return step.timeout * (step.retries + 1);
+  const mending = step.onFailure === undefined ? 0 : MEND_TIMEOUT_MS + step.timeout;
+  return step.timeout * (step.retries + 1) + mending;
 }

@@ -225,6 +225,9 @@ function slipwayVariables(
     SLIPWAY_SHA: sha ?? "",
     SLIPWAY_REF: ref ?? "",
     SLIPWAY_PR: pr === null ? "" : String(pr),
+    // Of production deploys; empty here, so that a script for both can ask.
+    SLIPWAY_TAG: "",
+    SLIPWAY_BACKUP: "",
     SLIPWAY_RUN: String(run.id),
   };
 }
@@ -232,7 +235,7 @@ function slipwayVariables(
 /** What `{fields}` stand for. */
 export function fieldValues(
   { name, slot }: SlotContext,
-  host: Host,
+  host: Pick<Host, "address">,
   { sha, ref, pr }: Subject,
 ): Record<string, string> {
   return {

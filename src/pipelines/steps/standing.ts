@@ -7,6 +7,11 @@ import { watched } from "../watched.ts";
 
 /** AWS may be asked for so long; a run that can do without its answer goes on then. In ms. */
 const ASKED_FOR_MS = 60_000;
+const SCOPE = "Standing instance";
+const STEP = "Instance still runs";
+/** Where it stands in the journal. */
+export const STANDING_PATH = `${SCOPE}/${STEP}`;
+
 /** One look that does not show an instance proves nothing. */
 const LOOKS_ENOUGH = 3;
 
@@ -19,8 +24,8 @@ const LOOKS_ENOUGH = 3;
  * @throws SlipwayError `instance_died` with AWS's reason and what to do next.
  */
 export async function requireStanding(run: Run, context: SlotContext, id: string): Promise<void> {
-  await run.in("Standing instance", (run) =>
-    run.step("Instance still runs", async (step) => {
+  await run.in(SCOPE, (run) =>
+    run.step(STEP, async (step) => {
       const seen = await look(step, context, id);
       if (seen === "unknown" || (seen !== "missing" && seen.state === "running")) return;
       throw gone(context.name, id, seen);

@@ -4,6 +4,7 @@ import {
   isDeregistered,
   isSameTarget,
   type Target,
+  type TargetHealth,
   untilDraining,
   untilHealthy,
 } from "../../cloud/index.ts";
@@ -36,23 +37,55 @@ const strikeOut: TookOver = async (owed, note) => {
  * - `overlap`: the new one in first; both serve for a moment.
  * - `switch`: the new one into the idle group of two; one change of the listener rule turns all requests over.
  *
- * When it fails the old targets come back. `took` says that it has taken over: it strikes out what was owed until
- * then, if anything was.
+ * When it fails the old targets come back, and the new one goes.
  */
 export async function swapIn(
   run: Run,
   context: SlotContext,
   instanceId: string,
-  took: TookOver = strikeOut,
+  how: Partial<How> = {},
 ): Promise<void> {
   const { slot } = context;
   const target: TargetJson = { id: instanceId, port: slot.targetPort };
-  if (slot.swap === "switch") return await switchOver(run, context, target, took);
+  const asked = { took: strikeOut, ofRun: false, ...how };
+  if (slot.swap === "switch") return await switchOver(run, context, target, asked);
   const groupArn = slot.targetGroup;
   if (groupArn === undefined)
     throw new SlipwayError("no_target_group", `${context.name} has no target group.`);
-  if (slot.swap === "replace") return await replace(run, context, groupArn, target, took);
-  return await overlap(run, context, groupArn, target, took);
+  if (slot.swap === "replace") return await replace(run, context, groupArn, target, asked);
+  return await overlap(run, context, groupArn, target, asked);
+}
+
+interface How {
+  /** Says that it has taken over: strikes out what was owed until then, if anything was. */
+  readonly took: TookOver;
+  /**
+   * The registration is this run's own, though an earlier one may have owed the same for the environment that is kept:
+   * if it fails, it is undone.
+   */
+  readonly ofRun: boolean;
+}
+
+/**
+ * Whether requests go to an instance already: then a swap that fails must leave it there.
+ *
+ * In a scope of its own, so that a run that an older version began replays unchanged.
+ */
+export async function alreadyServes(
+  run: Run,
+  { slot, region }: SlotContext,
+  instanceId: string,
+): Promise<boolean> {
+  const groupArn = slot.targetGroup;
+  // The idle group of two gets no requests, whatever is left in it.
+  if (slot.swap === "switch" || groupArn === undefined) return true;
+  const target = { id: instanceId, port: slot.targetPort };
+  return await run.in("Before", (run) =>
+    run.step("Look who serves", async (step) => {
+      const shown = await region.balancing.targets(groupArn, watched(step));
+      return shown.some((health) => isSameTarget(health, target) && isThere(health));
+    }),
+  );
 }
 
 async function replace(
@@ -60,15 +93,15 @@ async function replace(
   context: SlotContext,
   groupArn: string,
   target: TargetJson,
-  took: TookOver,
+  how: How,
 ): Promise<void> {
   const old = await oweOldTargets(run, context, groupArn, target);
   if (old)
     await run.step("Take the old targets out", (step) =>
       takeOut(step, context.region, groupArn, old.facts.targets),
     );
-  await putIn(run, context, groupArn, target);
-  await took(old, "the new target took over");
+  await putIn(run, context, groupArn, target, how);
+  await how.took(old, "the new target took over");
 }
 
 async function overlap(
@@ -76,18 +109,18 @@ async function overlap(
   context: SlotContext,
   groupArn: string,
   target: TargetJson,
-  took: TookOver,
+  how: How,
 ): Promise<void> {
-  await putIn(run, context, groupArn, target);
+  await putIn(run, context, groupArn, target, how);
   const old = await oweOldTargets(run, context, groupArn, target);
   if (old)
     await run.step("Take the old targets out", (step) =>
       takeOut(step, context.region, groupArn, old.facts.targets),
     );
-  await took(old, "the new target took over");
+  await how.took(old, "the new target took over");
 }
 
-async function switchOver(run: Run, context: SlotContext, target: TargetJson, took: TookOver): Promise<void> {
+async function switchOver(run: Run, context: SlotContext, target: TargetJson, how: How): Promise<void> {
   const { slot, region, name } = context;
   const { listenerRule, targetGroups } = slot;
   if (listenerRule === undefined || targetGroups === undefined)
@@ -108,11 +141,11 @@ async function switchOver(run: Run, context: SlotContext, target: TargetJson, to
     const stale = await otherTargets(region, idle, target, step);
     await takeOut(step, region, idle, stale);
   });
-  await putIn(run, context, idle, target);
+  await putIn(run, context, idle, target, how);
   await run.step("Switch", async (step) => {
     await region.balancing.setRuleForward(listenerRule, [weight(live, 0), weight(idle, 1)], watched(step));
   });
-  await took(turned, "the new target group took over");
+  await how.took(turned, "the new target group took over");
   await run.step("Take the old targets out", async (step) => {
     await takeOut(step, region, live, await otherTargets(region, live, target, step));
   });
@@ -169,12 +202,16 @@ async function otherTargets(
 ): Promise<TargetJson[]> {
   const shown = await region.balancing.targets(groupArn, watched(step));
   return shown
-    .filter((health) => !isSameTarget(health, mine) && !isDeregistered(health) && health.state !== "draining")
+    .filter((health) => !isSameTarget(health, mine) && isThere(health))
     .map(({ id, port, zone }) => ({
       id,
       ...(port !== undefined && { port }),
       ...(zone !== undefined && { zone }),
     }));
+}
+
+function isThere(health: TargetHealth): boolean {
+  return !isDeregistered(health) && health.state !== "draining";
 }
 
 async function takeOut(
@@ -190,10 +227,16 @@ async function takeOut(
   step.log(`Taken out: ${targets.map((target) => target.id).join(", ")}.`);
 }
 
-async function putIn(run: Run, context: SlotContext, groupArn: string, target: TargetJson): Promise<void> {
+async function putIn(
+  run: Run,
+  context: SlotContext,
+  groupArn: string,
+  target: TargetJson,
+  { ofRun }: How,
+): Promise<void> {
   const { slot, region } = context;
   const owed = await run.owe<TargetFacts>(OWED.target, {
-    key: `${target.id}:${groupArn}`,
+    key: `${target.id}:${groupArn}${ofRun ? `:${run.uuid}` : ""}`,
     facts: { region: slot.region, groupArn, target, deregisterWithinMs: slot.deregisterWithin },
   });
   await run.step(

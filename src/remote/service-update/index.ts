@@ -16,7 +16,8 @@ import { waitFor } from "./wait-for.ts";
 export { PROBE_OUTCOMES, type ProbeOutcome, type ProbeResult, probeHttp } from "./http-probe.ts";
 export * from "./types.ts";
 
-const MEND_TIMEOUT_MS = 15 * 60_000;
+/** How long `onFailure` may take, in ms. */
+export const MEND_TIMEOUT_MS = 15 * 60_000;
 const FIRST_RETRY_PAUSE_MS = 500;
 const LONGEST_RETRY_PAUSE_MS = 15_000;
 
