@@ -3,8 +3,8 @@ import { LEASE_KIND } from "../../src/engine/leasing.ts";
 import type { EngineApi, ObligationView, RunView } from "../../src/engine/types.ts";
 import { type Ended, hasEnded } from "../../src/publish/story.ts";
 
-/** A cleanup that has failed so often is told of; most of what fails once goes the next time. */
 const INSTANCE = "instance";
+/** A cleanup that has failed so often is told of; most of what fails once goes the next time. */
 const WORTH_TELLING_ATTEMPTS = 5;
 
 /**

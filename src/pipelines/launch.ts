@@ -28,8 +28,8 @@ export type LaunchInput = JsonObject & {
 };
 
 const REMOVE_EARLIER = "Remove the previous environment";
-/** What a kept environment consists of; the SSH port is closed, and opened again for a run that needs it. */
 const STANDING = "what stands there";
+/** What a kept environment consists of; the SSH port is closed, and opened again for a run that needs it. */
 const KEPT_KINDS = [OWED.instance, OWED.target];
 
 /**

@@ -1,19 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Cloud, parseS3Address } from "../../src/cloud/index.ts";
-import { RawAws, REGION } from "./raw-aws.ts";
+import { describe, expect, it } from "vitest";
+import { parseS3Address } from "../../src/cloud/index.ts";
+import { REGION } from "./raw-aws.ts";
+import { standIn } from "./stand-in.ts";
 
-let aws: RawAws;
-let cloud: Cloud;
-
-beforeAll(async () => {
-  aws = await RawAws.start();
-});
-beforeEach(() => {
-  aws.calls.length = 0;
-  cloud = aws.cloud();
-});
-afterEach(() => cloud.close());
-afterAll(() => aws.stop());
+const stand = standIn();
 
 describe("the caller's identity", () => {
   const answer = (content: string) => ({
@@ -22,14 +12,14 @@ describe("the caller's identity", () => {
   });
 
   it("is read whole or not at all", async () => {
-    aws.answer(answer("<Arn>arn:aws:iam::1:user/bot</Arn><UserId>AIDA</UserId><Account>1</Account>"));
-    expect(await cloud.identity(REGION)).toEqual({
+    stand.aws.answer(answer("<Arn>arn:aws:iam::1:user/bot</Arn><UserId>AIDA</UserId><Account>1</Account>"));
+    expect(await stand.cloud.identity(REGION)).toEqual({
       arn: "arn:aws:iam::1:user/bot",
       userId: "AIDA",
       account: "1",
     });
-    aws.answer(answer("<Arn>arn:aws:iam::1:user/bot</Arn>"));
-    await expect(cloud.identity(REGION)).rejects.toMatchObject({ code: "aws_unreadable_answer" });
+    stand.aws.answer(answer("<Arn>arn:aws:iam::1:user/bot</Arn>"));
+    await expect(stand.cloud.identity(REGION)).rejects.toMatchObject({ code: "aws_unreadable_answer" });
   });
 });
 
@@ -42,29 +32,32 @@ describe("objects", () => {
   });
 
   it("are put and got by bucket and key", async () => {
-    const { objects } = cloud.region(REGION);
-    aws.answer({ body: "" });
+    const { objects } = stand.cloud.region(REGION);
+    stand.aws.answer({ body: "" });
     await objects.put(place, '{"ok":true}', { contentType: "application/json" });
-    expect(aws.calls[0]).toMatchObject({ method: "PUT", path: "/results/stg1/report.json?x-id=PutObject" });
-    expect(aws.calls[0]?.headers["content-type"]).toBe("application/json");
-    aws.answer({ body: '{"ok":true}', type: "application/json" });
+    expect(stand.aws.calls[0]).toMatchObject({
+      method: "PUT",
+      path: "/results/stg1/report.json?x-id=PutObject",
+    });
+    expect(stand.aws.calls[0]?.headers["content-type"]).toBe("application/json");
+    stand.aws.answer({ body: '{"ok":true}', type: "application/json" });
     const got = await objects.get(place);
     expect(Buffer.from(got ?? []).toString()).toBe('{"ok":true}');
   });
 
   it("that are not there are undefined; a missing bucket or permission is a fault", async () => {
-    const { objects } = cloud.region(REGION);
-    aws.answer(s3Error("NoSuchKey", 404));
+    const { objects } = stand.cloud.region(REGION);
+    stand.aws.answer(s3Error("NoSuchKey", 404));
     expect(await objects.get(place)).toBeUndefined();
-    aws.answer(s3Error("NoSuchBucket", 404));
+    stand.aws.answer(s3Error("NoSuchBucket", 404));
     await expect(objects.get(place)).rejects.toMatchObject({ kind: "not_found", action: "s3:GetObject" });
-    aws.answer(s3Error("AccessDenied", 403));
+    stand.aws.answer(s3Error("AccessDenied", 403));
     await expect(objects.get(place)).rejects.toMatchObject({ kind: "denied" });
   });
 
   it("that are too large are not read", async () => {
-    aws.answer({ body: "x".repeat(1000), type: "text/plain" });
-    const { objects } = cloud.region(REGION);
+    stand.aws.answer({ body: "x".repeat(1000), type: "text/plain" });
+    const { objects } = stand.cloud.region(REGION);
     await expect(objects.get(place, { mostBytes: 999 })).rejects.toMatchObject({ code: "object_too_large" });
   });
 

@@ -34,7 +34,10 @@ function marginOf({ ssh, healthyWithin, deregisterWithin }: Slot, { serviceUpdat
   return Math.max(LEAST_MARGIN_MS, OTHER_WAITS_MS + ssh.readyWithin + update + swap + suite + cleanup);
 }
 
-/** With every try, what is to mend a failure and the try after it; what goes on beside others is counted as if it came after them. */
+/**
+ * With every try, what is to mend a failure and the try after it; what goes on beside others is counted as if it came
+ * after them.
+ */
 function longest(step: ServiceStepOrGroup): number {
   if (step.kind === "parallel") return step.parallel.reduce((sum, one) => sum + longest(one), 0);
   const mending = step.onFailure === undefined ? 0 : MEND_TIMEOUT_MS + step.timeout;
